@@ -1,0 +1,155 @@
+"""The contract that each modality fulfils, and how one is found: by entry point, by name, lazily."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, ClassVar
+
+from labelnoise.core.dataset import Dataset
+from labelnoise.core.detection import Detection
+from labelnoise.core.noise import Corruption
+from labelnoise.core.registry import Registry
+from labelnoise.core.validation import InputError, choose
+
+__all__ = ["DatasetInfo", "Domain", "data_root", "domain_names", "get_domain"]
+
+ENTRY_POINT_GROUP = "labelnoise.domains"
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """A data set that can be loaded by name.
+
+    Attributes
+    ----------
+    name, summary, licence, source : str
+        How it is called, what it is, under which licence, from where.
+    embedded : bool
+        It ships with the package or is generated: no download, no local folder.
+    real_noise : bool
+        Its labels carry real noise and a clean version exists.
+    """
+
+    name: str
+    summary: str
+    licence: str
+    source: str
+    embedded: bool = False
+    real_noise: bool = False
+
+
+class Domain(ABC):
+    """One modality: what its units are, how they are read, corrupted, judged and shown.
+
+    A subclass is registered under the entry-point group ``labelnoise.domains``; the verbs, their common
+    flags, progress, output and exit codes are built from it in `labelnoise.core.verbs`.
+    """
+
+    #: The word a user types.
+    name: ClassVar[str]
+    #: What one unit is, singular ("node", "token", "tag", "pixel").
+    unit: ClassVar[str]
+    #: One sentence for ``labelnoise --help``.
+    summary: ClassVar[str]
+    #: The data set used when the user names none.
+    default_dataset: ClassVar[str]
+    #: The detector used when the user names none.
+    default_detector: ClassVar[str]
+    #: Noise kinds, by name. An entry's target is ``f(dataset, rate, seed, **options) -> Corruption``.
+    noises: ClassVar[Registry]
+    #: Detectors, by name. An entry's target is ``f(dataset, seed, **options) -> Detection``.
+    detectors: ClassVar[Registry]
+
+    @abstractmethod
+    def datasets(self) -> Mapping[str, DatasetInfo]:
+        """Data sets that `load` knows by name."""
+
+    @abstractmethod
+    def load(self, source: str, *, root: Path | None = None) -> Dataset:
+        """Read a data set by name, or the user's own from a path.
+
+        Parameters
+        ----------
+        source : str
+            A name from `datasets`, or a path.
+        root : Path, optional
+            Folder with this domain's data sets; default: `data_root` of this domain, then the cache.
+
+        Raises
+        ------
+        InputError
+            Unknown name, missing or broken file.
+        """
+
+    @abstractmethod
+    def save(self, dataset: Dataset, path: Path) -> list[Path]:
+        """Write a data set so that `load` reads it back; all files or none. Returns what was written."""
+
+    @abstractmethod
+    def describe(self, dataset: Dataset) -> dict[str, Any]:
+        """A few facts worth printing (units, classes, edges, homophily ...), JSON-able, in order."""
+
+    def corrupt(
+        self, dataset: Dataset, *, kind: str, rate: float, seed: int, **options: Any
+    ) -> tuple[Dataset, Corruption]:
+        """Replace some given labels by wrong ones; the result keeps the old ones as ``true``."""
+        entry = self.noises[kind]
+        corruption: Corruption = entry.load()(dataset, rate, seed, **{**entry.options, **options})
+        record = {"kind": kind, "asked_rate": rate, "realised_rate": corruption.rate, "seed": seed, **options}
+        noisy = dataset.with_labels(corruption.labels, true=dataset.given, corruption=record)
+        return noisy, corruption
+
+    def detect(self, dataset: Dataset, *, method: str | None = None, seed: int = 0, **options: Any) -> Detection:
+        """Judge every given label."""
+        entry = self.detectors[method or self.default_detector]
+        result: Detection = entry.load()(dataset, seed, **{**entry.options, **options})
+        return result
+
+    def unit_context(self, dataset: Dataset, units: Sequence[int]) -> dict[str, list[Any]]:
+        """Extra columns for the issues table that help a person judge these units (neighbours, text ...)."""
+        return {}
+
+    def bench_score(self, dataset: Dataset) -> Any:
+        """Mask of the units on which a benchmark scores detection; all labelled units by default."""
+        return dataset.labelled
+
+
+def data_root(domain: str) -> Path | None:
+    """The folder of a domain's local data sets: ``$LABELNOISE_DATA/<domain>`` if it exists."""
+    base = os.environ.get("LABELNOISE_DATA")
+    if not base:
+        return None
+    folder = Path(base) / domain
+    return folder if folder.is_dir() else None
+
+
+def domain_names() -> list[str]:
+    """Names of the installed modalities, sorted."""
+    return sorted({point.name for point in entry_points(group=ENTRY_POINT_GROUP)})
+
+
+def get_domain(name: str) -> Domain:
+    """Find a modality by name and build it.
+
+    Raises
+    ------
+    InputError
+        Unknown name, or its extra is not installed.
+    """
+    points = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+    if not points:
+        raise InputError("No modality is installed; install the package itself, for instance pip install labelnoise.")
+    choose(name, points, "domain")
+    try:
+        cls = points[name].load()
+    except ImportError as error:
+        raise InputError(
+            f"The domain {name!r} needs {error.name!r}, which is not installed. Run: pip install 'labelnoise[{name}]'"
+        ) from error
+    domain: Domain = cls()
+    return domain
