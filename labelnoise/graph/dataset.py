@@ -1,0 +1,115 @@
+"""A graph whose nodes carry labels: features, edges (directed and weighted if they are), splits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from labelnoise.core.dataset import Dataset
+from labelnoise.core.validation import InputError
+
+__all__ = ["GraphDataset"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphDataset(Dataset):
+    """Nodes with a given label, features and edges.
+
+    Attributes
+    ----------
+    x : ndarray or csr_array of float, shape (n, d)
+        Node features; a sparse matrix is never made dense. May have zero columns.
+    edge_index : ndarray of int64, shape (2, m)
+        Source and target row of every stored edge, as they were given (an undirected graph may store each
+        edge once or twice).
+    edge_weight : ndarray of float, shape (m,), optional
+        Non-negative weights; 1 by default.
+    masks : mapping of str to ndarray of bool, shape (n,)
+        Published splits ("train", "val", "test") where there are any.
+    """
+
+    x: NDArray[np.floating[Any]] | sp.csr_array
+    edge_index: NDArray[np.int64]
+    edge_weight: NDArray[np.float64] | None = None
+    masks: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        n = self.n_units
+        if n == 0:
+            raise InputError("The graph has no nodes; give at least one node with a label.")
+        if self.x.ndim != 2 or self.x.shape[0] != n:
+            raise InputError(
+                f"Features have shape {tuple(self.x.shape)} for {n} nodes; give one row per node, in the labels' order."
+            )
+        values = self.x.data if sp.issparse(self.x) else self.x
+        if not np.isfinite(values).all():
+            rows = np.flatnonzero(~np.isfinite(np.asarray(self.x.sum(axis=1)).ravel()))
+            raise InputError(
+                f"Features of {len(rows)} node(s) hold NaN or infinity (first: node {self.ids[rows[0]]}); "
+                "fill or remove them first."
+            )
+        edges = np.asarray(self.edge_index)
+        if edges.ndim != 2 or edges.shape[0] != 2:
+            raise InputError(f"edge_index has shape {edges.shape}; two rows (source, target) are needed.")
+        if edges.size and (edges.min() < 0 or edges.max() >= n):
+            bad = edges[:, np.flatnonzero((edges < 0).any(axis=0) | (edges >= n).any(axis=0))[0]]
+            raise InputError(
+                f"Edge {int(bad[0])} -> {int(bad[1])} names a node that is not there; nodes are numbered 0 to {n - 1}."
+            )
+        if self.edge_weight is not None:
+            if len(self.edge_weight) != edges.shape[1]:
+                raise InputError(
+                    f"edge_weight has {len(self.edge_weight)} entries for {edges.shape[1]} edges; give one each."
+                )
+            if not np.isfinite(self.edge_weight).all() or (self.edge_weight < 0).any():
+                raise InputError("edge_weight holds negative or non-finite values; weights are >= 0.")
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes."""
+        return self.n_units
+
+    @cached_property
+    def adjacency(self) -> sp.csr_array:
+        """Symmetric adjacency without self loops, shape (n, n).
+
+        Parallel edges count once; without weights every edge counts 1, with weights the larger of the two
+        directions counts.
+        """
+        n = self.n_nodes
+        row, col = self.edge_index
+        keep = row != col
+        weight = np.ones(keep.sum()) if self.edge_weight is None else np.asarray(self.edge_weight, float)[keep]
+        # max over parallel edges, by sorting on (row, col, weight) and keeping the last of each pair
+        both_row = np.concatenate([row[keep], col[keep]])
+        both_col = np.concatenate([col[keep], row[keep]])
+        both_weight = np.concatenate([weight, weight])
+        order = np.lexsort((both_weight, both_col, both_row))
+        both_row, both_col, both_weight = both_row[order], both_col[order], both_weight[order]
+        last = np.ones(len(both_row), dtype=bool)
+        last[:-1] = (both_row[1:] != both_row[:-1]) | (both_col[1:] != both_col[:-1])
+        matrix = sp.csr_array((both_weight[last], (both_row[last], both_col[last])), shape=(n, n))
+        matrix.eliminate_zeros()
+        return matrix
+
+    @cached_property
+    def degree(self) -> NDArray[np.int64]:
+        """Number of distinct neighbours of each node, shape (n,)."""
+        return np.diff(self.adjacency.indptr).astype(np.int64)
+
+    def arrays(self) -> dict[str, Any]:
+        sparse = {}
+        if sp.issparse(self.x):
+            x = sp.csr_array(self.x)
+            x.sort_indices()
+            sparse = {"x_data": x.data, "x_indices": x.indices, "x_indptr": x.indptr}
+        else:
+            sparse = {"x": self.x}
+        return {**super().arrays(), **sparse, "edge_index": self.edge_index, "edge_weight": self.edge_weight}
