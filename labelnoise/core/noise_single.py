@@ -1,4 +1,4 @@
-"""Noise models for single labels, and the front door to all the others."""
+"""Noise for single labels: drawn from a transition matrix, or from each unit's own features."""
 
 from __future__ import annotations
 
@@ -11,28 +11,10 @@ from scipy.sparse import issparse
 from scipy.special import log_ndtr, ndtri_exp
 
 from labelnoise.core.corruption import Corruption, compare_labels
-from labelnoise.core.noise_matrices import (
-    class_transition,
-    confusion_transition,
-    pair_transition,
-    random_map_transition,
-    random_transition,
-    symmetric_transition,
-)
 from labelnoise.core.random import generator
 from labelnoise.core.validation import InputError, as_labels, as_rate, as_transition
 
-__all__ = [
-    "Corruption",
-    "class_transition",
-    "confusion_transition",
-    "corrupt",
-    "instance_dependent",
-    "pair_transition",
-    "random_map_transition",
-    "random_transition",
-    "symmetric_transition",
-]
+__all__ = ["corrupt", "draw_iid", "instance_dependent"]
 
 
 def corrupt(labels: ArrayLike, transition: ArrayLike, seed: int, *, exact: bool = False) -> Corruption:
@@ -64,6 +46,7 @@ def corrupt(labels: ArrayLike, transition: ArrayLike, seed: int, *, exact: bool 
 
     Examples
     --------
+    >>> from labelnoise.core.noise_matrices import pair_transition, symmetric_transition
     >>> noise = corrupt([0, 1, 2, 0, 1, 2, -1], pair_transition(3, 0.5), seed=1)
     >>> noise.labels, noise.rate
     (array([ 1,  1,  0,  0,  2,  2, -1]), 0.5)
@@ -82,11 +65,11 @@ def corrupt(labels: ArrayLike, transition: ArrayLike, seed: int, *, exact: bool 
     if exact:
         given = _draw_exact(true, wrong, uniform, generator(seed, "noise", "corrupt", "rounding").random())
     else:
-        given = _draw_iid(true, wrong, uniform)
+        given = draw_iid(true, wrong, uniform)
     return compare_labels(true, given, transition=matrix)
 
 
-def _draw_iid(
+def draw_iid(
     true: NDArray[np.int64], wrong: NDArray[np.float64], uniform: NDArray[np.float64]
 ) -> NDArray[np.int64]:
     """Flip where u falls below the row's error, to the class in whose stretch of the row's CDF it falls."""
