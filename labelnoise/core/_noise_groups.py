@@ -1,4 +1,4 @@
-"""The arithmetic behind errors that repeat within a group: cells, agreement, and draws keyed by group.
+"""Errors that repeat within a group: the cells of a group and class, and draws keyed by group.
 
 A cell is one group's units of one true class. The model of a cell: its error probability is Beta
 distributed around the class's rate, which may depend on the size of the cell, with intra-cell correlation
@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
 from scipy.special import betaincinv, expit, gammaincinv, logit, ndtr, ndtri
 
+from labelnoise.core._roots import rising_root
 from labelnoise.core.validation import InputError
 
 Floats = NDArray[np.float64]
@@ -25,10 +25,7 @@ Ints = NDArray[np.int64]
 Keys = NDArray[np.uint64]
 
 #: Correlations closer to 0 or 1 than this are taken as 0 or 1: the distributions degenerate there.
-_EDGE = 1e-6
-#: A size effect or a coupling is kept when it is this many standard errors from 0.
-_Z_KEPT = 3.0
-_MIN_CELLS = 20
+EDGE = 1e-6
 
 
 # Numbers keyed by id
@@ -141,46 +138,6 @@ def _number_groups(names: NDArray[Any], kept: Ints) -> tuple[Ints, Keys]:
     return number, np.concatenate([keys, (-2 - kept[alone]).astype(np.int64).view(np.uint64)])
 
 
-# Agreement
-
-
-def disagreement(
-    label: Ints, size: Ints, pair_cell: Ints, pair_value: Ints, pair_count: Ints, k: int
-) -> Floats:
-    """Per class: disagreement within cells, degrees of freedom, and disagreement between cells.
-
-    ``1 - within / (freedom * between)`` is the correlation of two units of one cell, unbiased in numerator
-    and denominator whatever the number of cells (the form of Krippendorff's alpha with cells as units).
-
-    Parameters
-    ----------
-    label, size : ndarray, shape (C,)
-        Class and number of units of each cell.
-    pair_cell, pair_value, pair_count : ndarray, shape (P,)
-        How often each value occurs in a cell, where it does.
-    k : int
-        Number of classes.
-
-    Returns
-    -------
-    ndarray of shape (3, k)
-        Sums over cells of ``size`` times the chance that two draws *with* replacement differ; sums of
-        ``size - 1``; the chance that two units of different cells differ (0 with fewer than two cells).
-    """
-    squares = np.bincount(pair_cell, weights=pair_count.astype(np.float64) ** 2, minlength=len(size))
-    within = np.bincount(label, weights=size - squares / size, minlength=k)
-    freedom = np.bincount(label, weights=size - 1.0, minlength=k)
-    total = np.bincount(label, weights=size, minlength=k)
-    pairs = total**2 - np.bincount(label, weights=size.astype(np.float64) ** 2, minlength=k)
-    values = int(pair_value.max(initial=0)) + 1
-    marginal = np.bincount(
-        label[pair_cell] * values + pair_value, weights=pair_count, minlength=k * values
-    ).reshape(k, values)
-    equal = (marginal**2).sum(axis=1) - np.bincount(label, weights=squares, minlength=k)
-    between = np.where(pairs > 0, 1.0 - equal / np.where(pairs > 0, pairs, 1.0), 0.0)
-    return np.stack([within, freedom, np.clip(between, 0.0, 1.0)])
-
-
 # How the error depends on the size of the cell
 
 
@@ -189,76 +146,11 @@ def error_by_size(rate: float, slope: float, size: Ints, share: Floats) -> Float
     if slope == 0.0 or rate <= 0.0 or rate >= 1.0 or len(size) == 0:
         return np.full(len(size), rate)
     x = slope * (np.log(share) - np.log(share).max())
-    # The mean rises with the intercept; these ends push every cell below, or above, the rate.
-    ends = logit(rate) - x.max() - 1e-9, logit(rate) - x.min() + 1e-9
     weight = size / size.sum()
-    intercept = brentq(lambda a: float(weight @ expit(a + x)) - rate, *ends)
+    # The mean rises with the intercept; these ends push every cell below, or above, the rate.
+    low, high = logit(rate) - x.max(), logit(rate) - x.min()
+    intercept = rising_root(lambda a: float(weight @ expit(a + x)) - rate, float(low), float(high))
     return np.asarray(expit(intercept + x))
-
-
-def fit_size_slope(wrong: Floats, size: Ints, share: Floats, rho: float) -> float:
-    """Slope of the log-odds of an error in the log share of a cell; 0 unless it stands out from its error.
-
-    Quasi-likelihood with the working variance of correlated units (so that one huge cell does not decide)
-    and a sandwich standard error.
-    """
-    total = float(wrong.sum())
-    if len(size) < _MIN_CELLS or len(np.unique(size)) < 2 or total < 10 or float(size.sum()) - total < 10:
-        return 0.0
-    weight = size / (1.0 + (size - 1.0) * rho)
-    x = np.log(share)
-    x = x - weight @ x / weight.sum()
-    design = np.column_stack([np.ones(len(x)), x])
-    # A weak normal prior of unit variance on the slope keeps separated data finite.
-    ridge = np.array([0.0, 1.0])
-    beta = np.array([logit((weight @ (wrong / size) + 0.5) / (weight.sum() + 1.0)), 0.0])
-    for _ in range(50):
-        mean = expit(design @ beta)
-        score = design.T @ (weight * (wrong / size - mean)) - ridge * beta
-        information = (design * (weight * mean * (1.0 - mean))[:, None]).T @ design + np.diag(ridge)
-        step = np.linalg.solve(information, score)
-        beta = beta + np.clip(step, -1.0, 1.0)
-        if np.abs(step).max() < 1e-9:
-            break
-    residual = design * (weight * (wrong / size - expit(design @ beta)))[:, None]
-    bread = np.linalg.inv(information)
-    error = float(np.sqrt((bread @ (residual.T @ residual) @ bread)[1, 1]))
-    return float(beta[1]) if abs(beta[1]) > _Z_KEPT * error else 0.0
-
-
-# Errors of one group's cells together
-
-
-def coupling_of_groups(cells: Cells, wrong: Floats, error: Floats, rho: Floats) -> float:
-    """Linear correlation, from 0 to 1, of the error probabilities of one group's cells across classes."""
-    weight = 1.0 / (1.0 + (cells.size - 1.0) * rho[cells.label])
-    residual = weight * (wrong - cells.size * error)
-    spread = weight * cells.size * np.sqrt(rho[cells.label] * error * (1.0 - error))
-
-    def products(values: Floats) -> Floats:
-        sums = np.asarray(np.bincount(cells.group, weights=values), dtype=np.float64)
-        return sums**2 - np.bincount(cells.group, weights=values**2)
-
-    observed, most = products(residual), float(products(spread).sum())
-    if most <= 0 or observed.sum() <= _Z_KEPT * np.sqrt((observed**2).sum()):
-        return 0.0
-    return float(np.clip(observed.sum() / most, 0.0, 1.0))
-
-
-def latent_coupling(linear: float, rate: float, rho: float) -> float:
-    """Correlation of the normals of the copula that gives Beta variables this linear correlation."""
-    if linear <= 0.0 or linear >= 1.0 or rho < _EDGE or not 0 < rate < 1:
-        return float(np.clip(linear, 0.0, 1.0)) if rho >= _EDGE else 0.0
-    z = ndtri((np.arange(200) + 0.5) / 200)
-    tau = np.linspace(0.0, 1.0, 33)
-    rate_of = np.full((len(z), len(z)), rate)
-    shared = [
-        beta_quantile(ndtr(np.sqrt(t) * z[:, None] + np.sqrt(1 - t) * z), rate_of, np.full_like(rate_of, rho))
-        .mean(axis=1)
-        .var()
-        for t in tau
-    ]
-    return float(np.interp(linear, np.maximum.accumulate(shared) / max(shared), tau))
 
 
 # Draws
@@ -266,11 +158,11 @@ def latent_coupling(linear: float, rate: float, rho: float) -> float:
 
 def beta_quantile(u: Floats, mean: Floats, rho: Floats) -> Floats:
     """Quantile of the Beta distribution with this mean and variance ``rho mean (1 - mean)``."""
-    free = np.clip(1.0 / np.clip(rho, _EDGE, 1.0) - 1.0, _EDGE, None)
+    free = np.clip(1.0 / np.clip(rho, EDGE, 1.0) - 1.0, EDGE, None)
     inside = np.clip(mean, 1e-12, 1.0 - 1e-12)
     result = betaincinv(free * inside, free * (1.0 - inside), u)
-    result = np.where(rho < _EDGE, mean, result)
-    result = np.where(rho > 1.0 - _EDGE, (u > 1.0 - mean).astype(np.float64), result)
+    result = np.where(rho < EDGE, mean, result)
+    result = np.where(rho > 1.0 - EDGE, (u > 1.0 - mean).astype(np.float64), result)
     return np.where((mean <= 0.0) | (mean >= 1.0), mean, result)
 
 
@@ -317,9 +209,9 @@ def draw_goals(
 
 def _dirichlet(share: Floats, rho: float, keys: Keys, label: int, columns: Ints, key: int) -> Floats:
     """One row of probabilities per cell from a Dirichlet with this mean and correlation."""
-    if rho < _EDGE or len(share) == 1:
+    if rho < EDGE or len(share) == 1:
         return np.broadcast_to(share, (len(keys), len(share)))
-    shape = max(1.0 / rho - 1.0, _EDGE) * share
+    shape = max(1.0 / rho - 1.0, EDGE) * share
     ids = (keys[:, None], np.int64(label), columns)
     # A gamma of shape a is one of shape a + 1 times u^(1/a); in logarithms, tiny shapes do not vanish.
     log_gamma = np.log(gammaincinv(shape + 1.0, keyed_uniform(key, "goal", *ids)))

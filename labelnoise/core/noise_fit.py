@@ -13,7 +13,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from labelnoise.core import _noise_groups as grouped
 from labelnoise.core.corruption import Corruption, compare_labels
 from labelnoise.core.noise_matrices import confusion_transition
 from labelnoise.core.noise_single import corrupt
@@ -26,8 +25,6 @@ Floats = NDArray[np.float64]
 
 _FORMAT = "labelnoise noise model"
 _VERSION = 1
-#: Pseudo-disagreements by which the correlation of one class is drawn towards that of all classes.
-_SHRINKAGE = 10.0
 _PER_CLASS = ("class_counts", "class_consistency", "error_consistency", "label_consistency", "size_slope")
 
 
@@ -126,7 +123,8 @@ class NoiseModel:
         Agreement is estimated by pairs: disagreement within groups over disagreement between groups of the
         same class, both without bias, the form of Krippendorff's alpha. Per-class correlations are drawn
         towards that of all classes with the weight of 10 expected disagreements. How an error depends on the
-        size of its group is kept only where it is 3 standard errors from nothing, the coupling likewise.
+        size of its group is kept only with 50 groups or more and 4 standard errors from nothing, the coupling
+        from 1 on (a few annotators show no more).
 
         Examples
         --------
@@ -138,6 +136,9 @@ class NoiseModel:
         >>> round(model.rate, 3), model.consistency
         (0.22, 1.0)
         """
+        from labelnoise.core import _noise_estimates as estimates
+        from labelnoise.core._noise_groups import make_cells
+
         true, given = as_labels(clean, name="clean labels"), as_labels(noisy, name="noisy labels")
         check_same_length(clean=true, noisy=given, groups=groups)
         k = max(int(true.max(initial=-1)), int(given.max(initial=-1))) + 1 if n_classes is None else n_classes
@@ -156,27 +157,27 @@ class NoiseModel:
         if not seen.any():
             raise InputError("No unit has both a clean and a noisy label; there is nothing to learn from.")
         counts = np.bincount(true[seen] * k + given[seen], minlength=k * k).reshape(k, k).astype(np.float64)
-        transition = _smooth(counts, smoothing)
-        cells = grouped.make_cells(true, groups)
-        values = _count_values(cells.of_unit[seen], given[seen], k)
-        consistency, per_class = _observed_consistency(cells, values, k)
+        transition = estimates.smooth_counts(counts, smoothing)
+        cells = make_cells(true, groups)
+        values = estimates.count_values(cells.of_unit[seen], given[seen], k)
+        consistency, per_class = estimates.observed_consistency(cells, values, k)
         wrong = np.bincount(
             cells.of_unit[seen], weights=(given != true)[seen].astype(np.float64), minlength=len(cells.size)
         ).astype(np.float64)
-        rho, slope, error = _error_consistency(cells, wrong, counts)
-        linear = grouped.coupling_of_groups(cells, wrong, error, rho)
+        rho, slope, error = estimates.error_consistency(cells, wrong, counts)
+        linear = estimates.coupling_of_groups(cells, wrong, error, rho)
         rate = float(1.0 - np.trace(counts) / counts.sum())
         return cls(
             transition=transition,
-            transition_error=_clustered_error(cells, values, transition),
+            transition_error=estimates.clustered_error(cells, values, transition),
             class_counts=counts.sum(axis=1),
             rate=rate,
             consistency=consistency,
             class_consistency=per_class,
             error_consistency=rho,
-            label_consistency=_label_consistency(cells, values, k),
+            label_consistency=estimates.label_consistency(cells, values, k),
             size_slope=slope,
-            coupling=grouped.latent_coupling(
+            coupling=estimates.latent_coupling(
                 linear, rate, float(np.average(rho, weights=counts.sum(axis=1)))
             ),
             n_groups=int(cells.group.max()) + 1,
@@ -213,6 +214,8 @@ class NoiseModel:
         >>> round(model.rate, 3), again.rate, NoiseModel.fit(word % 2, again.labels, groups=word).consistency
         (0.1, 0.104, 1.0)
         """
+        from labelnoise.core import _noise_groups as grouped
+
         true = as_labels(clean, n_classes=self.n_classes, name="clean labels")
         model = self
         if rate is not None and (true >= 0).any():
@@ -337,107 +340,3 @@ class NoiseModel:
         except (OSError, ValueError) as problem:
             raise InputError(f"{path} cannot be read as a saved noise model: {problem}.") from problem
         return cls.from_dict(values)
-
-
-def _smooth(counts: Floats, smoothing: float) -> Floats:
-    """Row-normalised counts with ``smoothing`` average units per class; a row of nothing stays clean."""
-    k = len(counts)
-    rate = 1.0 - np.trace(counts) / counts.sum()
-    off = counts * (1.0 - np.eye(k))
-    goals = np.tile(off.sum(axis=0), (k, 1)) * (1.0 - np.eye(k))
-    empty = goals.sum(axis=1) == 0
-    goals[empty] = (1.0 - np.eye(k))[empty]
-    average = (1.0 - rate) * np.eye(k) + rate * goals / goals.sum(axis=1, keepdims=True)
-    total = counts.sum(axis=1, keepdims=True) + smoothing
-    return np.where(total > 0, (counts + smoothing * average) / np.where(total > 0, total, 1.0), np.eye(k))
-
-
-@dataclass(frozen=True)
-class _Values:
-    """How often each given label occurs in a cell, where it does."""
-
-    cell: NDArray[np.int64]
-    label: NDArray[np.int64]
-    count: NDArray[np.int64]
-
-
-def _count_values(cell: NDArray[np.int64], given: NDArray[np.int64], k: int) -> _Values:
-    code, count = np.unique(cell * k + given, return_counts=True)
-    return _Values(cell=code // k, label=code % k, count=count.astype(np.int64))
-
-
-def _observed_consistency(cells: grouped.Cells, values: _Values, k: int) -> tuple[float, Floats]:
-    """Agreement beyond chance of given labels within cells: over all classes, and per class."""
-    within, freedom, between = grouped.disagreement(
-        cells.label, cells.size, values.cell, values.label, values.count, k
-    )
-    expected = freedom * between
-    overall = 1.0 - within.sum() / expected.sum() if expected.sum() > 0 else 0.0
-    per_class = np.where(expected > 0, 1.0 - within / np.where(expected > 0, expected, 1.0), overall)
-    return float(np.clip(overall, 0.0, 1.0)), np.clip(per_class, 0.0, 1.0)
-
-
-def _shrink(within: Floats, expected: Floats) -> Floats:
-    """Correlations from observed and expected disagreement, drawn towards that of all classes."""
-    if expected.sum() <= 0:
-        return np.zeros(len(within))
-    ratio = min(within.sum() / expected.sum(), 1.0)
-    return np.clip(1.0 - (within + _SHRINKAGE * ratio) / (expected + _SHRINKAGE), 0.0, 1.0)
-
-
-def _error_consistency(cells: grouped.Cells, wrong: Floats, counts: Floats) -> tuple[Floats, Floats, Floats]:
-    """Correlation of errors and size effect per class, and the error probability of each cell."""
-    k = len(counts)
-    index = np.arange(len(wrong))
-    pairs = _Values(
-        cell=np.tile(index, 2),
-        label=np.repeat([0, 1], len(wrong)),
-        count=np.concatenate([cells.size - wrong, wrong]).astype(np.int64),
-    )
-    within, freedom, between = grouped.disagreement(
-        cells.label, cells.size, pairs.cell, pairs.label, pairs.count, k
-    )
-    expected = freedom * between
-    first = _shrink(within, expected)
-    slope, error, share = np.zeros(k), np.zeros(len(wrong)), cells.share
-    for c in np.unique(cells.label):
-        mine = cells.label == c
-        size = cells.size[mine]
-        slope[c] = grouped.fit_size_slope(wrong[mine], size, share[mine], float(first[c]))
-        rate = float(wrong[mine].sum() / size.sum())
-        error[mine] = grouped.error_by_size(rate, float(slope[c]), size, share[mine])
-        if slope[c] != 0.0:
-            expected[c] = float(((size - 1.0) * 2.0 * error[mine] * (1.0 - error[mine])).sum())
-    return _shrink(within, expected), slope, error
-
-
-def _label_consistency(cells: grouped.Cells, values: _Values, k: int) -> Floats:
-    """Correlation of the wrong labels of two errors of one cell, per class."""
-    error = values.label != cells.label[values.cell]
-    used, cell = np.unique(values.cell[error], return_inverse=True)
-    count = values.count[error]
-    size = np.bincount(cell.ravel(), weights=count, minlength=len(used)).astype(np.int64)
-    within, freedom, between = grouped.disagreement(
-        cells.label[used], size, cell.ravel(), values.label[error], count, k
-    )
-    return _shrink(within, freedom * between)
-
-
-def _clustered_error(cells: grouped.Cells, values: _Values, transition: Floats) -> Floats:
-    """Standard error of T with groups as the independent units; binomial where a class has one group."""
-    k = len(transition)
-    code = cells.label[values.cell] * k + values.label
-    count = values.count.astype(np.float64)
-
-    def per_entry(weights: Floats) -> Floats:
-        sums = np.bincount(code, weights=weights, minlength=k * k)
-        return np.asarray(sums.reshape(k, k), dtype=np.float64)
-
-    total = np.bincount(cells.label, weights=cells.size, minlength=k)[:, None]
-    squares = np.bincount(cells.label, weights=cells.size.astype(np.float64) ** 2, minlength=k)[:, None]
-    n_cells = np.bincount(cells.label, minlength=k)[:, None]
-    spread = per_entry(count**2) - 2.0 * transition * per_entry(count * cells.size[values.cell])
-    spread = np.maximum(spread + transition**2 * squares, 0.0)
-    correction = n_cells / np.maximum(n_cells - 1, 1)
-    binomial = np.sqrt(transition * (1.0 - transition) / np.maximum(total, 1.0))
-    return np.where(n_cells > 1, np.sqrt(correction * spread) / np.maximum(total, 1.0), binomial)

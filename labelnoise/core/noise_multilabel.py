@@ -75,7 +75,7 @@ def corrupt_multilabel(
         n_positive = positive.sum(axis=1)
         emptied = (n_positive > 0) & (dropped.sum(axis=1) == n_positive)
         # Given that all were dropped, u / rate is uniform: its largest value picks each one equally often.
-        share = np.where(positive, uniform / np.where(drop > 0, drop, 1.0), -1.0)
+        share = np.where(positive, uniform / np.maximum(drop, 1e-12), -1.0)
         dropped[emptied, share[emptied].argmax(axis=1)] = False
         spared = np.prod(np.where(positive, drop, 1.0), axis=1) / np.maximum(n_positive, 1)
         posterior += positive * spared[:, None]
@@ -233,7 +233,7 @@ def swap_sets(labels: ArrayLike, rate: float, seed: int) -> Corruption:
     donor = generator(seed, "noise", "multilabel", "donors").random(n)
     complete = np.flatnonzero((true >= 0).all(axis=1))
     given = true.copy()
-    if len(complete) and rate > 0:
+    if true[complete].size and rate > 0:
         _, set_id = np.unique(true[complete], axis=0, return_inverse=True)
         set_id = set_id.ravel()
         by_set = np.argsort(set_id, kind="stable")

@@ -6,10 +6,8 @@ from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
-from scipy.sparse import issparse
-from scipy.special import log_ndtr, ndtri_exp
 
+from labelnoise.core._roots import rising_root
 from labelnoise.core.corruption import Corruption, compare_labels
 from labelnoise.core.random import generator
 from labelnoise.core.validation import InputError, as_labels, as_rate, as_transition
@@ -199,6 +197,8 @@ def instance_dependent(
 
 def _as_matrix(features: Any) -> Any:
     """CSR if sparse (rows are picked), else an array."""
+    from scipy.sparse import issparse
+
     if issparse(features):
         return cast(Any, features).tocsr()
     return np.asarray(features)
@@ -207,7 +207,7 @@ def _as_matrix(features: Any) -> Any:
 def _feature_scale(x: Any, rows: NDArray[np.int64]) -> tuple[NDArray[np.float64] | None, NDArray[np.float64]]:
     """Centre (None for sparse) and divisor of each feature over the given rows; constant features get 1."""
     part: Any = x[rows]
-    sparse = issparse(part)
+    sparse = not isinstance(part, np.ndarray)
     values = part.data if sparse else part
     if values.dtype.kind not in "fiub" or not np.isfinite(values).all():
         raise InputError(
@@ -242,6 +242,7 @@ def _flip_probabilities(uniform: NDArray[np.float64], rate: float, std: float) -
         return np.full(len(uniform), rate)
     if rate > 0.5:
         return 1.0 - _flip_probabilities(uniform, 1.0 - rate, std)
+    from scipy.special import log_ndtr, ndtri_exp
 
     def quantile(location: float, u: NDArray[np.float64]) -> NDArray[np.float64]:
         # In logarithms of the upper tail: locations far below 0 (rates well below std) stay accurate.
@@ -251,5 +252,6 @@ def _flip_probabilities(uniform: NDArray[np.float64], rate: float, std: float) -
 
     grid = (np.arange(4000) + 0.5) / 4000
     # Far below 0 the cut normal is close to an exponential with mean std^2 / |location|.
-    location = brentq(lambda m: float(quantile(m, grid).mean()) - rate, -10 * std - std**2 / rate, 0.6)
+    low = -10 * std - std**2 / rate
+    location = rising_root(lambda m: float(quantile(m, grid).mean()) - rate, low, 0.6, tolerance=1e-7 * rate)
     return quantile(location, np.maximum(uniform, np.finfo(float).tiny))

@@ -152,7 +152,7 @@ def test_the_mean_posterior_and_the_realised_rate_are_the_asked_rate(rate: float
 
 
 def test_flip_probabilities_follow_the_cut_normal() -> None:
-    from labelnoise.core.noise import _flip_probabilities
+    from labelnoise.core.noise_single import _flip_probabilities
 
     uniform = np.random.default_rng(0).random(20_000)
     flip = _flip_probabilities(uniform, 0.5, 0.1)
