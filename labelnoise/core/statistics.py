@@ -123,7 +123,7 @@ def mean_ranks(scores: ArrayLike, *, higher_is_better: bool = True) -> NDArray[n
 
 
 def friedman(scores: ArrayLike) -> tuple[float, float]:
-    """P values that all methods rank alike: Friedman's chi-square and the sharper F of Iman & Davenport (1980).
+    """P values that all methods rank alike: Friedman's chi-square and Iman & Davenport's F (1980).
 
     Parameters
     ----------
@@ -292,7 +292,7 @@ def compare_methods(
     elif pairs and len(pairs) * 2.0 ** (1 - n) > alpha:
         need = math.ceil(1 + math.log2(len(pairs) / alpha))
         underpowered = (
-            f"{len(pairs)} pairs of methods on {n} data sets: no pair can become significant after correction; "
+            f"{len(pairs)} pairs of methods on {n} data sets: no pair can be significant after correction; "
             f"{need} data sets are needed"
         )
     names = tuple(methods[i] for i in order)
