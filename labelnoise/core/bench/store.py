@@ -54,9 +54,9 @@ class Store:
         self.cells = self.folder / "cells"
 
     def __len__(self) -> int:
-        return sum(1 for _ in self.keys())
+        return sum(1 for _ in self.names())
 
-    def keys(self) -> Iterator[str]:
+    def names(self) -> Iterator[str]:
         """Keys of all files, sorted, damaged or not."""
         if self.cells.is_dir():
             yield from sorted(path.stem for path in self.cells.glob("*.json"))
@@ -124,7 +124,7 @@ class Store:
 
     def records(self) -> Iterator[dict[str, Any]]:
         """All sound records in the order of their keys; damaged ones are left out with a warning."""
-        for key in self.keys():
+        for key in self.names():
             record = self.get(key)
             if record is not None:
                 yield record
@@ -132,7 +132,7 @@ class Store:
     def verify(self) -> list[str]:
         """One sentence per damaged file; empty if the store is sound."""
         problems = []
-        for key in self.keys():
+        for key in self.names():
             try:
                 self.read(key)
             except DamagedCell as damage:

@@ -21,7 +21,7 @@ def test_records_come_back_to_the_last_digit(tmp_path):
     assert store.get("0" * 40) is None
     with pytest.raises(KeyError):
         store.read("0" * 40)
-    assert list(store.keys()) == [key]
+    assert list(store.names()) == [key]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_stores_merge_by_copying_or_by_merge(tmp_path):
     one.path(shared).write_text("{")
     assert one.merge(two) == 2  # the damaged one is replaced, the missing one added
     assert one.merge(two) == 0
-    assert list(one.keys()) == list(copied.keys())
+    assert list(one.names()) == list(copied.names())
     assert one.verify() == copied.verify() == []
 
 
