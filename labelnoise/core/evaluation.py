@@ -73,7 +73,7 @@ METRICS: Mapping[str, MetricInfo] = {
         "FDR", "low", "Realised share of right labels among the flagged; 0 where nothing is flagged."
     ),
     "flagged_ratio": MetricInfo(
-        "Flagged/true", "one", "Number of flagged labels over the number of wrong ones."
+        "Flagged / true", "one", "Number of flagged labels over the number of wrong ones."
     ),
     "expected": MetricInfo("Expected", "", "Number of wrong labels that the method expects."),
     "count_ratio": MetricInfo("Count ratio", "one", "Expected over true number of wrong labels."),

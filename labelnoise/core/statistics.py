@@ -394,7 +394,7 @@ def not_clearly_worse(
         Per method one number per seed, the same seeds in the same order.
     higher_is_better : bool
     alpha : float
-        Error rate of all comparisons with the best together (paired t tests, Holm).
+        Error rate of all comparisons with the best together (one-sided paired t tests, Holm).
 
     Returns
     -------
@@ -431,6 +431,6 @@ def not_clearly_worse(
                 kept.add(name)
             continue
         names.append(name)
-        p_values.append(2 * float(stdtr(n - 1, -abs(float(gap.mean())) / (spread / math.sqrt(n)))))
+        p_values.append(float(stdtr(n - 1, -float(gap.mean()) / (spread / math.sqrt(n)))))
     kept.update(name for name, p in zip(names, holm(p_values)) if p > alpha)
     return kept

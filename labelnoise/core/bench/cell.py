@@ -62,6 +62,10 @@ def data_hash(dataset: Dataset) -> str:
     return hash_arrays(**dataset.arrays(), true=dataset.true)
 
 
+#: Looking a domain up scans all installed distributions, which takes longer than a small cell.
+_domain_of = lru_cache(maxsize=16)(get_domain)
+
+
 @lru_cache(maxsize=16)
 def code_fingerprint(domain: str) -> str:
     """A hash of the source that makes a domain's results, so that edited code never passes for run code.
@@ -70,7 +74,7 @@ def code_fingerprint(domain: str) -> str:
     versions every record states.
     """
     core = Path(labelnoise.__file__).parent / "core"
-    module = sys.modules[type(get_domain(domain)).__module__]
+    module = sys.modules[type(_domain_of(domain)).__module__]
     home = Path(str(module.__file__))
     # A domain in a package brings its siblings along; one in a single file is that file.
     own = sorted(home.parent.rglob("*.py")) if "." in module.__name__ else [home]
@@ -88,7 +92,7 @@ def code_fingerprint(domain: str) -> str:
 
 @lru_cache(maxsize=2)
 def _clean_data(domain: str, dataset: str) -> tuple[Dataset, str]:
-    loaded = get_domain(domain).load(dataset)
+    loaded = _domain_of(domain).load(dataset)
     return loaded, data_hash(loaded)
 
 
@@ -108,7 +112,7 @@ def _noisy_data(
         # Simulated noise starts from the truth, or the wrong labels already there would count as right.
         clean = replace(clean, given=np.where(clean.true >= 0, clean.true, clean.given), true=None)
     assert rate is not None
-    noisy, corruption = get_domain(domain).corrupt(
+    noisy, corruption = _domain_of(domain).corrupt(
         clean, kind=noise, rate=rate, seed=seed, **json.loads(options)
     )
     return noisy, corruption.transition
@@ -119,6 +123,7 @@ def forget_data() -> None:
     _clean_data.cache_clear()
     _noisy_data.cache_clear()
     code_fingerprint.cache_clear()
+    _domain_of.cache_clear()
 
 
 @contextmanager
@@ -384,7 +389,7 @@ def _run_cell(task: Mapping[str, Any]) -> dict[str, Any]:
         )
     if task.get("load_error"):
         raise InputError(task["load_error"])
-    domain = get_domain(cell.domain)
+    domain = _domain_of(cell.domain)
     _, found_hash = _clean_data(cell.domain, cell.dataset)
     if found_hash != decisive["data"]:
         raise InputError(

@@ -104,7 +104,7 @@ def setting_label(cell: Mapping[str, Any]) -> str:
     if cell["noise"] == OWN_NOISE:
         return f"{cell['dataset']}, own noise"
     options = f" ({_spell(cell['noise_options'])})" if cell["noise_options"] else ""
-    return f"{cell['dataset']}, {cell['noise']}{options} {cell['rate'] * 100:g} %"
+    return f"{cell['dataset']}, {cell['noise']}{options} {cell['rate'] * 100:g}%"
 
 
 def _setting_key(cell: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -317,7 +317,8 @@ def _method_order(
     """Methods by mean rank of AUROC within the settings they ran in, trivial ones last."""
     trivial = list(TRIVIAL)
     places: dict[str, list[float]] = defaultdict(list)
-    for setting in {row["setting"] for row in results}:
+    # In a fixed order: sums of floats, and with them ties, depend on it.
+    for setting in dict.fromkeys(row["setting"] for row in results):
         means = {
             row["method"]: row["metrics"]["auroc"]["mean"]
             for row in results

@@ -50,7 +50,7 @@ def test_means_equal_the_cells(summary, folder):
     (row,) = [
         row
         for row in summary["domains"][0]["results"]
-        if (row["method"], row["setting"]) == ("weak", "disc, symmetric 30 %")
+        if (row["method"], row["setting"]) == ("weak", "disc, symmetric 30%")
     ]
     assert sorted(row["metrics"]["auroc"]["values"]) == sorted(cells)
     assert row["metrics"]["auroc"]["mean"] == pytest.approx(sum(cells) / 3)
@@ -64,11 +64,11 @@ def test_order_trivial_methods_last_and_own_noise_named(summary):
     assert labels[-3:] == ["flag-nothing", "random", "oracle"]
     assert labels.index("strong") < labels.index("weak")
     assert [row["label"] for row in domain["settings"]] == [
-        "disc, symmetric 10 %",
-        "disc, symmetric 30 %",
+        "disc, symmetric 10%",
+        "disc, symmetric 30%",
         "planted, own noise",
-        "ring, symmetric 10 %",
-        "ring, symmetric 30 %",
+        "ring, symmetric 10%",
+        "ring, symmetric 30%",
     ]
     assert domain["unit"] == "point"
     assert domain["methods"][0]["summary"] == "A detector."
