@@ -21,6 +21,9 @@ __all__ = ["make_tasks", "run_bench"]
 
 log = logging.getLogger("labelnoise.bench")
 
+#: How long a Dask scheduler may take to answer.
+CONNECT_SECONDS = 20.0
+
 
 def make_tasks(grid: Grid) -> list[dict[str, Any]]:
     """One task per cell, with all that determines its result; every data set is loaded once, to hash it.
@@ -169,7 +172,7 @@ def _dask(address: str) -> Iterator[Executor]:
             "A cluster needs 'distributed', which is not installed. Run: pip install 'labelnoise[cluster]'"
         ) from error
     try:
-        client = Client(address, timeout=20)
+        client = Client(address, timeout=CONNECT_SECONDS)
     except (OSError, ValueError) as error:
         raise InputError(
             f"The Dask scheduler at {address!r} cannot be reached ({error}); start one with 'dask scheduler'."

@@ -79,7 +79,7 @@ class Worker:
         if self._process is not None and self._process.poll() is None:
             return self._process
         self._kill()
-        from labelnoise.core.bench.cell import THREAD_VARIABLES
+        from labelnoise.core.bench.cost import THREAD_VARIABLES
 
         # The child must find what this process finds, wherever it was started from.
         path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)

@@ -82,13 +82,12 @@ def headline_sentence(domain: Mapping[str, Any]) -> str:
     if result is None or result["underpowered"]:
         reason = result["underpowered"] if result else "fewer than two methods ran in every setting"
         return f"{first} Over data sets nothing is claimed: {reason}."
-    top = result["groups"][0]
-    rest = len(result["methods"]) - len(top)
-    together = ", ".join(top) + (" rank first" if len(top) > 1 else " ranks first")
-    apart = f", significantly ahead of none of the {rest} others as a group" if rest else ""
-    if rest and all(_differ(result, top[0], other) for other in result["methods"][len(top) :]):
-        apart = f"; {top[0]} is significantly ahead of the other {rest}"
-    return f"{first} Over {result['n_datasets']} data sets {together}{apart}."
+    top, *others = result["methods"]
+    behind = [other for other in others if _differ(result, top, other)]
+    level = [other for other in others if other not in behind]
+    ahead = f"significantly ahead of {', '.join(behind)}" if behind else "significantly ahead of none"
+    rest = f" and not of {', '.join(level)}" if behind and level else ""
+    return f"{first} Over {result['n_datasets']} data sets {top} has the best mean rank, {ahead}{rest}."
 
 
 def _differ(result: Mapping[str, Any], first: str, second: str) -> bool:

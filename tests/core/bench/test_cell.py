@@ -1,10 +1,8 @@
-import os
-
 import numpy as np
 import pytest
 
 from labelnoise.core.bench import cell as cell_module
-from labelnoise.core.bench.cell import THREAD_VARIABLES, code_fingerprint, one_thread, run_cell
+from labelnoise.core.bench.cell import code_fingerprint, run_cell
 from labelnoise.core.bench.run import make_tasks
 
 
@@ -118,13 +116,7 @@ def test_the_code_fingerprint_changes_with_the_code(fake_domain):
     assert code_fingerprint("fake") == first
 
 
-def test_one_thread_limits_and_restores(run, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
-    with one_thread():
-        assert {os.environ[name] for name in THREAD_VARIABLES} == {"1"}
-    assert os.environ["OMP_NUM_THREADS"] == "7"
-    assert "MKL_NUM_THREADS" not in os.environ
+def test_cells_run_in_one_thread(run):
     # the method "threads" expects n / (threads of the busiest library) wrong labels
     assert run("threads")["result"]["metrics"]["expected"] == 240
 

@@ -6,6 +6,7 @@ import sys
 import time
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 
 import pytest
 
@@ -105,7 +106,8 @@ def test_ctrl_c_keeps_what_was_finished_and_the_next_run_goes_on(small_grid, tmp
     assert len(run_bench(grid, tmp_path, workers=workers)) == len(grid)
 
 
-def test_a_killed_run_loses_no_finished_cell(small_grid, tmp_path):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_killed_run_loses_no_finished_cell_and_leaves_no_process(tmp_path, workers):
     script = tmp_path / "go.py"
     script.write_text(
         "import sys\n"
@@ -114,18 +116,33 @@ def test_a_killed_run_loses_no_finished_cell(small_grid, tmp_path):
         "from labelnoise.core.bench.run import run_bench\n"
         "block = {'domain': 'fake', 'datasets': ['disc'], 'noise': [{'kind': 'pair', 'rates': [0.1]}],"
         " 'methods': ['strong', {'name': 'slow', 'options': {'seconds': 60}}]}\n"
-        "run_bench(parse_grid({'name': 'k', 'seeds': 1, 'block': [block]}), Path(sys.argv[1]), workers=1)\n"
+        "grid = parse_grid({'name': 'k', 'seeds': 1, 'block': [block]})\n"
+        "run_bench(grid, Path(sys.argv[1]), workers=int(sys.argv[2]))\n"
     )
     out = tmp_path / "out"
-    process = subprocess.Popen([sys.executable, str(script), str(out)])
+    process = subprocess.Popen([sys.executable, str(script), str(out), str(workers)])
     store = Store(out)
-    deadline = time.monotonic() + 30
-    while len(store) < 4 and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_for(lambda: len(store) == 4)  # three trivial ones and "strong"; "slow" is asleep
+    children = list(Path("/proc", str(process.pid), "task").glob("*/children"))
+    running = [int(pid) for file in children for pid in file.read_text().split()]
+    assert len(running) == (workers if workers > 1 and children else 0)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert len(store) == 4  # three trivial ones and "strong"; "slow" was still asleep
+    assert len(store) == 4
     assert store.verify() == []
+    wait_for(lambda: not any(alive(pid) for pid in running))
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def alive(pid):
+    stat = Path("/proc", str(pid), "stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def test_timeouts_and_crashes_are_rows_and_the_others_finish(small_grid, tmp_path):
@@ -208,6 +225,13 @@ def test_workers_find_the_package_wherever_they_are_started(small_grid, tmp_path
 def test_bad_arguments_are_refused(small_grid, tmp_path, kwargs, message):
     with pytest.raises(InputError, match=message):
         run_bench(small_grid(), tmp_path, **kwargs)
+
+
+def test_a_cluster_that_is_not_there_is_one_sentence(small_grid, tmp_path, monkeypatch):
+    pytest.importorskip("distributed", reason="install labelnoise[cluster]")
+    monkeypatch.setattr(run_module, "CONNECT_SECONDS", 0.5)
+    with pytest.raises(InputError, match="cannot be reached"):
+        run_bench(small_grid(), tmp_path, cluster="tcp://127.0.0.1:9")
 
 
 def test_a_typo_in_the_grid_stops_before_anything_is_written(small_grid, tmp_path):
