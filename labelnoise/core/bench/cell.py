@@ -39,7 +39,12 @@ __all__ = [
 MAX_TRANSITION_CLASSES = 64
 
 #: Files of the core that cannot change a result, so that editing them keeps finished cells valid.
-_NO_PART_IN_RESULTS = {"cli.py", "verbs.py", "review.py", "statistics.py", "progress.py", "_bars.py"}
+_NO_PART_IN_RESULTS = frozenset(
+    (
+        *("cli.py", "commands.py", "verbs.py", "_verbs_show.py", "review.py", "_issues_view.py"),
+        *("_issues_files.py", "issues.py", "statistics.py", "progress.py", "_bars.py"),
+    )
+)
 
 
 def data_hash(dataset: Dataset) -> str:
