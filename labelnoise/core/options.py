@@ -15,9 +15,6 @@ from labelnoise.core.validation import InputError
 
 __all__ = ["allowed_options", "parse_options"]
 
-#: What every detector and noise target is passed anyway.
-_PASSED_ALREADY = ("dataset", "data", "rate", "seed")
-
 
 def allowed_options(entry: Entry, *, positional: int) -> dict[str, inspect.Parameter]:
     """The options of a registered target that a user may set, in the order of its signature.
@@ -36,11 +33,7 @@ def allowed_options(entry: Entry, *, positional: int) -> dict[str, inspect.Param
     """
     parameters = list(inspect.signature(entry.load()).parameters.values())[positional:]
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return {
-        item.name: item
-        for item in parameters
-        if item.kind in named and item.name not in entry.options and item.name not in _PASSED_ALREADY
-    }
+    return {item.name: item for item in parameters if item.kind in named and item.name not in entry.options}
 
 
 def parse_options(pairs: Sequence[str], entry: Entry, *, positional: int, what: str) -> dict[str, Any]:
@@ -66,7 +59,7 @@ def parse_options(pairs: Sequence[str], entry: Entry, *, positional: int, what: 
     Examples
     --------
     >>> entry = Entry("hash", "labelnoise.core.random:generator", "", "")
-    >>> parse_options(["seed=1"], entry, positional=0, what="method")
+    >>> parse_options(["seed=1"], entry, positional=1, what="method")
     Traceback (most recent call last):
         ...
     labelnoise.core.validation.InputError: The method 'hash' has no option 'seed'; it takes none.

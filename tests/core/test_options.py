@@ -123,5 +123,5 @@ def test_required_options_are_asked_for():
 
 def test_classes_show_the_options_of_their_constructor():
     entry = _Entry("fits", "Fits", "", "")
-    assert list(allowed_options(entry, positional=0)) == ["depth"]
+    assert list(allowed_options(entry, positional=0)) == ["depth", "rate"]
     assert parse_options(["depth=2"], entry, positional=0, what="method") == {"depth": 2}
