@@ -34,14 +34,16 @@ def test_help_is_quick_and_loads_no_modality(pets):
     )
     seconds = []
     for _ in range(3):
-        started = time.perf_counter()
+        # CPU, not wall: on an idle machine they are the same, on a busy one the wall measures the neighbours.
+        before = os.times()
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        seconds.append(time.perf_counter() - started)
+        after = os.times()
+        seconds.append(sum(after[2:4]) - sum(before[2:4]))
         assert done.returncode == 0
         assert done.stderr.strip() == "[]"
         for name in ("pets", "bench", "report", "datasets", "methods"):
             assert name in done.stdout
-    assert min(seconds) < 0.3
+    assert 0 < min(seconds) < 0.3
 
 
 def test_root_names_every_installed_modality_even_a_broken_one(pets, capsys):
