@@ -22,6 +22,9 @@ BLOCK_ENTRIES = 1 << 16
 #: Comparisons of probabilities give way by this much (the value that cleanlab uses).
 SLACK = 1e-6
 
+#: Up to this many classes, units are grouped by comparing with each class, above it by sorting.
+_FEW_CLASSES = 32
+
 Floats = NDArray[np.floating[Any]]
 
 
@@ -35,10 +38,32 @@ def blocks(n: int, k: int) -> Iterator[slice]:
 def take_column(block: Floats, columns: NDArray[np.intp]) -> Floats:
     """``block[i, columns[i]]`` for every row i."""
     m, k = block.shape
+    picked: Floats
     if block.flags.c_contiguous:
-        picked: Floats = block.reshape(-1).take(np.arange(0, m * k, k) + columns)
-        return picked
-    return block[np.arange(m), columns]
+        picked = block.reshape(-1).take(np.arange(0, m * k, k) + columns)
+    else:
+        picked = block[np.arange(m), columns]
+    return picked
+
+
+def most_probable(block: Floats) -> tuple[NDArray[Any], Floats]:
+    """The first most probable class of every row, and its probability."""
+    m, k = block.shape
+    if k > 1 << 7 or not by_columns(block):
+        arg = block.argmax(axis=1)
+        return arg, take_column(block, arg)
+    columns = block.T
+    top = columns.max(axis=0)
+    # The first class that reaches the top, counted from the last so that it is a maximum of small integers.
+    from_last = np.zeros(m, dtype=np.int8)
+    for j in range(k - 1):
+        np.maximum(from_last, (columns[j] == top).view(np.int8) * np.int8(k - 1 - j), out=from_last)
+    return np.int8(k - 1) - from_last, top
+
+
+def by_columns(block: Floats) -> bool:
+    """Entries of one class lie side by side, as in an image's (K, H, W) seen as (H W, K)."""
+    return block.shape[1] > 1 and block.strides[0] == block.itemsize
 
 
 def check_units(labels: ArrayLike, probs: ArrayLike) -> tuple[NDArray[Any], Floats]:
@@ -61,14 +86,19 @@ def given_probability(labels: NDArray[Any], probs: Floats) -> Floats:
     """Probability of the given class per unit, in the type of ``probs``; arbitrary where the label is -1."""
     n, k = probs.shape
     result = np.empty(n, dtype=probs.dtype)
+    flat = probs.T.reshape(-1) if probs.flags.f_contiguous else None
     for rows in blocks(n, k):
-        result[rows] = take_column(probs[rows], np.maximum(labels[rows], 0).astype(np.intp))
+        own = np.maximum(labels[rows], 0).astype(np.intp)
+        if flat is None:
+            result[rows] = take_column(probs[rows], own)
+        else:
+            result[rows] = flat.take(own * n + np.arange(rows.start, rows.stop))
     return result
 
 
 def by_class(labels: NDArray[Any], k: int) -> Iterator[NDArray[np.intp]]:
     """Positions of the units of class 0, 1, ..., k - 1, ascending; units without a label are in none."""
-    if k <= 32:
+    if k <= _FEW_CLASSES:
         for c in range(k):
             yield np.flatnonzero(labels == c)
         return
@@ -78,15 +108,23 @@ def by_class(labels: NDArray[Any], k: int) -> Iterator[NDArray[np.intp]]:
         yield order[ends[c] : ends[c + 1]]
 
 
-def thresholds_of(labels: NDArray[Any], given: Floats, k: int) -> Floats:
-    """Mean probability of the given class per class; 2, which nothing reaches, where a class is absent.
+def thresholds_of(labels: NDArray[Any], given: Floats, k: int) -> tuple[Floats, NDArray[np.int64]]:
+    """Mean probability of the given class per class, and how many units are given it.
+
+    An absent class gets the threshold 2, which no probability reaches.
 
     The mean is taken over the units in their order and in their own precision, and an absent class makes
     the vector float64: float32 results then agree with cleanlab to the last bit.
     """
-    means: list[Any] = [np.mean(given[members]) if len(members) else 2 for members in by_class(labels, k)]
-    clipped: Floats = np.clip(means, 2 * SLACK, None)
-    return clipped
+    means: list[Any] = []
+    per_class = np.zeros(k, dtype=np.int64)
+    # Positions of all classes come cheaper than k comparisons where there are many classes, not where few.
+    members = by_class(labels, k) if k > _FEW_CLASSES else (labels == c for c in range(k))
+    for c, chosen in enumerate(members):
+        values = given[chosen]
+        per_class[c] = len(values)
+        means.append(np.mean(values) if len(values) else 2)
+    return np.clip(means, 2 * SLACK, None), per_class
 
 
 @dataclass(frozen=True)
@@ -99,6 +137,8 @@ class Survey:
         Probability of the given class.
     thresholds : ndarray, shape (K,)
         Confident threshold of each class.
+    per_class : ndarray of int, shape (K,)
+        Units given each class.
     guess : ndarray of int, shape (n,)
         The class that the unit confidently belongs to, -1 where there is none.
     disputed : ndarray of bool, shape (n,)
@@ -109,6 +149,7 @@ class Survey:
 
     given: Floats
     thresholds: Floats
+    per_class: NDArray[np.int64]
     guess: NDArray[Any]
     disputed: NDArray[np.bool_]
     mismatch: NDArray[np.bool_]
@@ -124,16 +165,15 @@ def survey(labels: NDArray[Any], probs: Floats) -> Survey:
     disputed = np.empty(n, dtype=bool)
     for rows in blocks(n, k):
         block, own = probs[rows], labels[rows]
-        arg = block.argmax(axis=1)
-        best[rows] = arg
-        top[rows] = highest = take_column(block, arg)
+        arg, highest = most_probable(block)
+        best[rows], top[rows] = arg, highest
         given[rows] = mine = take_column(block, np.maximum(own, 0).astype(np.intp))
         np.logical_and(arg != own, own >= 0, out=mismatch[rows])
         raised = mine + block.dtype.type(SLACK)
         # The first of equal maxima wins, so a raised label that draws level wins only from the left.
         disputed[rows] = mismatch[rows] & ((raised < highest) | ((raised == highest) & (arg < own)))
 
-    thresholds = thresholds_of(labels, given, k)
+    thresholds, per_class = thresholds_of(labels, given, k)
     lowered = thresholds - SLACK
     guess = best
     for rows in blocks(n, k):
@@ -144,4 +184,4 @@ def survey(labels: NDArray[Any], probs: Floats) -> Survey:
             how_many = confident.sum(axis=1)
             only = confident.argmax(axis=1)
             guess[unsure] = np.where(how_many == 0, -1, np.where(how_many == 1, only, best[unsure]))
-    return Survey(given, thresholds, guess, disputed, mismatch)
+    return Survey(given, thresholds, per_class, guess, disputed, mismatch)

@@ -52,7 +52,8 @@ def confident_thresholds(labels: ArrayLike, probs: ArrayLike) -> NDArray[np.floa
     array([0.8, 0.6])
     """
     ids, p = check_units(labels, probs)
-    return thresholds_of(ids, given_probability(ids, p), p.shape[1])
+    thresholds, _ = thresholds_of(ids, given_probability(ids, p), p.shape[1])
+    return thresholds
 
 
 def confident_joint(labels: ArrayLike, probs: ArrayLike, *, calibrate: bool = True) -> NDArray[np.int64]:
@@ -110,7 +111,7 @@ def joint_of(labels: NDArray[Any], seen: Survey, k: int, *, calibrate: bool = Tr
         counts += np.bincount(cells, minlength=k * k)
     joint = counts.reshape(k, k).T
     np.fill_diagonal(joint, np.maximum(joint.diagonal(), 1))
-    return calibrate_joint(joint, labels) if calibrate else joint
+    return scale_joint(joint, seen.per_class) if calibrate else joint
 
 
 def calibrate_joint(joint: ArrayLike, labels: ArrayLike) -> NDArray[np.int64]:
@@ -147,9 +148,14 @@ def calibrate_joint(joint: ArrayLike, labels: ArrayLike) -> NDArray[np.int64]:
     matrix = _as_joint(joint)
     k = len(matrix)
     ids = as_labels(labels, n_classes=k)
-    per_class = np.bincount(ids[ids >= 0], minlength=k)
+    return scale_joint(matrix, np.bincount(ids[ids >= 0], minlength=k))
+
+
+def scale_joint(matrix: NDArray[Any], per_class: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Scale row i of a joint to ``per_class[i]``, in whole numbers."""
     scaled = (matrix.T / np.clip(matrix.sum(axis=1), _TINY, None) * per_class).T
-    scaled = scaled / np.clip(np.sum(scaled), _TINY, None) * int(per_class.sum())
+    scaled /= np.clip(np.sum(scaled), _TINY, None)
+    scaled *= int(per_class.sum())
     return round_rows(scaled)
 
 
