@@ -19,7 +19,10 @@ from labelnoise.core.stacking import StackerFit, posterior
 
 __all__ = [
     "AMBIGUITY",
+    "CAUTIOUS",
+    "OVERLAP",
     "Reading",
+    "assumed_ambiguity",
     "count_estimate",
     "probability_wrong",
     "read_with_ambiguity",
@@ -34,8 +37,12 @@ Array = NDArray[np.float64]
 #: where oddities go, so more has to be set aside there. The labels hardly bear on it (the likelihood changes
 #: by less than 2 between 0 and 1%), so it is a stated assumption, not an estimate.
 AMBIGUITY = {"uniform": 0.001, "class-dependent": 0.01}
-#: The cautious reading, for the lower end of the interval.
+#: The same for classes that overlap, and the cautious reading behind the lower end of the interval elsewhere.
 CAUTIOUS = {"uniform": 0.01, "class-dependent": 0.02}
+#: Above this share of units that could as well belong to another class, conflicts are not called errors.
+OVERLAP = 0.15
+#: Relative standard error of a count that the simulation does not show: real evidence is not the model's.
+MODEL_ERROR = 0.03
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,20 @@ class Reading:
     transition: Array
     posterior: Array
     ambiguity: float
+
+
+def assumed_ambiguity(uniform: bool, overlap: float) -> tuple[float, float]:
+    """The share of legitimate oddities to assume, and the one of the cautious reading.
+
+    Examples
+    --------
+    >>> assumed_ambiguity(True, 0.05), assumed_ambiguity(False, 0.2)
+    ((0.001, 0.01), (0.02, 0.04))
+    """
+    kind = "uniform" if uniform else "class-dependent"
+    if overlap > OVERLAP:
+        return CAUTIOUS[kind], 2 * CAUTIOUS[kind]
+    return AMBIGUITY[kind], CAUTIOUS[kind]
 
 
 def read_with_ambiguity(
@@ -180,7 +201,8 @@ def count_estimate(expected: float, cautious: float, ratios: Array, *, level: fl
     Notes
     -----
     On the log scale: centre ``log(expected) - mean(log ratios)``, half width the Student quantile times the
-    spread of the ratios for one more draw; the lower half is widened by ``log(expected / cautious)`` in
+    spread of the ratios for one more draw, joined by `MODEL_ERROR` (the simulation cannot know how the model
+    itself is wrong); the lower half is widened by ``log(expected / cautious)`` in
     quadrature.
 
     Examples
@@ -188,18 +210,21 @@ def count_estimate(expected: float, cautious: float, ratios: Array, *, level: fl
     >>> import numpy as np
     >>> c = count_estimate(100.0, 95.0, np.array([0.95, 1.05, 1.0, 0.98, 1.02]))
     >>> round(c.expected), round(c.low), round(c.high)
-    (100, 88, 113)
+    (100, 86, 115)
     """
     from scipy.stats import t
 
     logs = np.log(ratios)
     count = len(logs)
     centre = np.log(max(expected, 1e-9)) - logs.mean()
-    half = float(t.ppf((1 + level) / 2, count - 1)) * float(logs.std(ddof=1)) * np.sqrt(1 + 1 / count)
+    spread = np.hypot(float(logs.std(ddof=1)) * np.sqrt(1 + 1 / count), MODEL_ERROR)
+    half = float(t.ppf((1 + level) / 2, count - 1)) * float(spread)
     doubt = np.log(max(expected, 1e-9) / max(min(cautious, expected), 1e-9))
     value = float(np.exp(centre))
     low = float(np.exp(centre - np.hypot(half, doubt)))
-    return CountEstimate(value, low, float(np.exp(centre + half)), level, f"{count} simulations of the whole estimate")
+    return CountEstimate(
+        value, low, float(np.exp(centre + half)), level, f"{count} simulations of the whole estimate"
+    )
 
 
 def shift_to_total(p_wrong: Array, total: float) -> Array:
@@ -234,4 +259,3 @@ def shift_to_total(p_wrong: Array, total: float) -> Array:
         shift = float(brentq(excess, -5.0, 5.0, xtol=1e-10))
     result[inside] = expit(z + shift)
     return result
-

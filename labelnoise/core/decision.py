@@ -17,7 +17,7 @@ __all__ = ["RULES", "Rule", "decide", "expected_fdr"]
 
 Rule = Literal["expected-f1", "expected-count", "fdr", "top"]
 #: Largest ratio of expected false-alarm rates between a part of the data and its best supported part.
-FAIR_RATIO = 1.5
+FAIR_RATIO = 1.0
 #: The decision rules that `decide` knows.
 RULES: tuple[Rule, ...] = ("expected-f1", "expected-count", "fdr", "top")
 
@@ -71,7 +71,9 @@ def decide(
     if p.ndim != 1:
         raise InputError(f"p_wrong has shape {p.shape}; a vector with one probability per unit is needed.")
     if p.size and not (np.isfinite(p).all() and p.min() >= 0 and p.max() <= 1 + 1e-9):
-        raise InputError("p_wrong holds values outside [0, 1]; only calibrated detectors can be decided on by it.")
+        raise InputError(
+            "p_wrong holds values outside [0, 1]; only calibrated detectors can be decided on by it."
+        )
     if rule == "fdr" and fdr is None:
         raise InputError("rule 'fdr' needs the allowed share of false alarms, for instance fdr=0.1.")
     if rule == "top" and (top is None or top < 0):
@@ -89,7 +91,9 @@ def decide(
     elif rule == "expected-count":
         k = round(float(ranked.sum()))
     elif rule == "fdr":
-        within = np.cumsum(1 - ranked) / np.arange(1, len(p) + 1) <= as_rate(float(fdr or 0.0), name="fdr") + 1e-12
+        within = (
+            np.cumsum(1 - ranked) / np.arange(1, len(p) + 1) <= as_rate(float(fdr or 0.0), name="fdr") + 1e-12
+        )
         k = int(np.flatnonzero(within)[-1]) + 1 if within.any() else 0
     else:
         k = int(top or 0)

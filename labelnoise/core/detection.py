@@ -94,8 +94,12 @@ class Detection:
         }
         for name, column in columns.items():
             if column is not None and len(column) != n:
-                raise InputError(f"{name} has {len(column)} entries for {n} units; a detector returns one per unit.")
+                raise InputError(
+                    f"{name} has {len(column)} entries for {n} units; a detector returns one per unit."
+                )
         for name in ("quality", "confidence", "p_wrong"):
             column = getattr(self, name)
             if column is not None and not np.isfinite(column).all():
-                raise InputError(f"{name} of {self.method!r} holds NaN or infinity; a detector must not return any.")
+                raise InputError(
+                    f"{name} of {self.method!r} holds NaN or infinity; a detector must not return any."
+                )

@@ -25,6 +25,9 @@ SLOPE_SPREAD = 0.5
 RATE_LOGIT = -2.5
 #: Where the fit starts (about 27%): from below, strong class-pair noise ends in a solution without noise.
 START_LOGIT = -1.0
+#: Log-likelihood that each parameter of class-dependent errors must gain over uniform ones. Akaike's criterion
+#: asks for 1, which chance passes in 4% of data sets with four classes; 1.5 in 0.2%.
+EVIDENCE_PER_PARAMETER = 1.5
 #: A concentration at which errors are uniform over the other classes for all purposes.
 UNIFORM = 1e5
 
@@ -102,7 +105,7 @@ def _logits(evidence: Array, covariates: Array, w: Array, v: Array, b: Array) ->
 def _objective(
     theta: Array, evidence: Array, covariate: Array, given: NDArray[np.int64], concentration: float
 ) -> tuple[float, Array]:
-    m, n, k = evidence.shape
+    m, _, k = evidence.shape
     w, v, b, eta, rho = _unpack(theta, m, len(covariate), k)
     transition, rate, share = _transition(eta, rho)
     p = _softmax(_logits(evidence, covariate, w, v, b))
@@ -123,7 +126,11 @@ def _objective(
     left = counts.sum(axis=1)
     geta = stay * rate - left * (1.0 - rate)
 
-    loss += float((v * v).sum()) / (2 * SLOPE_SPREAD**2) + float(b @ b) / 2 + 0.005 * float(((w - w.mean()) ** 2).sum())
+    loss += (
+        float((v * v).sum()) / (2 * SLOPE_SPREAD**2)
+        + float(b @ b) / 2
+        + 0.005 * float(((w - w.mean()) ** 2).sum())
+    )
     gw += 0.01 * (w - w.mean())
     gv += v / SLOPE_SPREAD**2
     gb += b
@@ -137,7 +144,8 @@ def _objective(
         off = ~np.eye(k, dtype=bool)
         shares = share[off].reshape(k, k - 1)
         prior = concentration / (k - 1)
-        loss -= prior * float(np.log(np.maximum(shares, 1e-300)).sum())
+        # measured from even shares, so that a strong prior does not drown the rest in rounding
+        loss -= prior * float(np.log(np.maximum(shares * (k - 1), 1e-300)).sum())
         pull = counts[off].reshape(k, k - 1) + prior
         parts.append((pull.sum(axis=1, keepdims=True) * shares - pull).ravel())
     return loss, np.concatenate(parts)
@@ -156,7 +164,12 @@ def _fit_once(
     m, _, k = evidence.shape
     if start is None:
         start = np.concatenate(
-            [np.ones(m), np.zeros(len(covariate) * m + k), np.full(k, START_LOGIT), np.zeros(k * (k - 1) if k > 2 else 0)]
+            [
+                np.ones(m),
+                np.zeros(len(covariate) * m + k),
+                np.full(k, START_LOGIT),
+                np.zeros(k * (k - 1) if k > 2 else 0),
+            ]
         )
     result = minimize(
         _objective,
@@ -171,7 +184,9 @@ def _fit_once(
     return StackerFit(w, v, b, matrix, concentration, result.x, float(result.fun), bool(result.success))
 
 
-def _best_concentration(evidence: Array, covariate: Array, given: NDArray[np.int64], fit: StackerFit) -> float:
+def _best_concentration(
+    evidence: Array, covariate: Array, given: NDArray[np.int64], fit: StackerFit
+) -> float:
     """The Dirichlet concentration under which the expected confusions are most likely (type II likelihood)."""
     from scipy.special import gammaln
 
@@ -227,9 +242,9 @@ def fit_stacker(
     Maximises ``sum_i log sum_y T[y, given_i] p_i(y)`` with ``p = softmax(b + sum_m (w_m + v_m u_i) e_m)`` under
     weak priors: slopes v (sd 0.5), per-class rates near their mean (sd 0.2), rows of off-diagonal shares
     Dirichlet(concentration). Class-dependent errors have K (K - 2) parameters more than uniform ones and are
-    kept only if they raise the log-likelihood by more than that (Akaike 1974): classes that are hard to tell
-    apart would otherwise pass for class-dependent noise. The forward-corrected likelihood is Patrini et al. 2017 (eq. 6); fitting T with
-    it is identifiable only when the evidence separates the classes.
+    kept only if they raise the log-likelihood by 1.5 times that (Akaike 1974 asks for 1): classes that are
+    hard to tell apart would otherwise pass for class-dependent noise. The forward-corrected likelihood is
+    Patrini et al. 2017 (eq. 6); fitting T with it is identifiable only when the evidence separates the classes.
 
     Examples
     --------
@@ -261,7 +276,7 @@ def fit_stacker(
     free = _fit_once(evidence, u, labels, current, theta, iterations)
     even = _fit_once(evidence, u, labels, UNIFORM, _even_start(theta, len(evidence), k), iterations)
     gain = _likelihood(free, evidence, u, labels) - _likelihood(even, evidence, u, labels)
-    return free if gain > k * (k - 2) else even
+    return free if gain > EVIDENCE_PER_PARAMETER * k * (k - 2) else even
 
 
 def _rows(covariate: Array | None, n: int) -> Array:

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelnoise.core.calibration import (
-    AMBIGUITY,
-    CAUTIOUS,
+    OVERLAP,
     Reading,
+    assumed_ambiguity,
     count_estimate,
     probability_wrong,
     read_with_ambiguity,
@@ -40,9 +40,6 @@ __all__ = ["NodeEvidence", "detect_calibrated"]
 
 Matrix = NDArray[np.float64]
 Labels = NDArray[np.int64]
-
-#: Above this share of nodes that cannot be told from other classes, conflicts are not called errors.
-OVERLAP = 0.15
 
 
 @dataclass(frozen=True)
@@ -90,13 +87,20 @@ class NodeEvidence:
         return self._stack(self._experts(targets, has, lambdas, self._prior(given)), given, start)
 
     def denoised_round(
-        self, given: Labels, first: _Round, lambdas: Sequence[float], partition: int, start: StackerFit | None = None
+        self,
+        given: Labels,
+        first: _Round,
+        lambdas: Sequence[float],
+        partition: int,
+        start: StackerFit | None = None,
     ) -> _Round:
         """Experts on the first round's posterior, fold by fold with all labels of the fold hidden throughout."""
         targets, has = self._one_hot(given)
         prior = self._prior(given)
         folds = np.empty(self.n, dtype=np.int64)
-        folds[generator(self._seed, "folds", partition).permutation(self.n)] = np.arange(self.n) % self._n_folds
+        folds[generator(self._seed, "folds", partition).permutation(self.n)] = (
+            np.arange(self.n) % self._n_folds
+        )
         evidence = np.empty((len(self._ridges) + 3, self.n, self.k))
         for fold in track(range(self._n_folds), "denoising labels"):
             hidden = folds == fold
@@ -169,7 +173,7 @@ def detect_calibrated(
         Largest number of feature columns.
     ambiguity : float, optional
         Share of nodes whose label may legitimately contradict all evidence; by default 0.1% when errors look
-        uniform over classes and 1% when they look class-dependent.
+        uniform over classes and 1% when they look class-dependent, 1% and 2% where classes overlap.
 
     Returns
     -------
@@ -193,37 +197,43 @@ def detect_calibrated(
     started = time.process_time()
     given = dataset.given
     has = given >= 0
-    _check(given, has, partitions=partitions, resamples=resamples, folds=folds, rank=rank, ambiguity=ambiguity)
+    _check(
+        given, has, partitions=partitions, resamples=resamples, folds=folds, rank=rank, ambiguity=ambiguity
+    )
     node = NodeEvidence(dataset, seed=seed, folds=folds, rank=rank)
     lambdas = node.choose_lambdas(given)
     first = node.first_round(given, lambdas)
     rounds: list[_Round] = []
     for partition in range(partitions):
-        rounds.append(node.denoised_round(given, first, lambdas, partition, rounds[-1].fit if rounds else None))
+        rounds.append(
+            node.denoised_round(given, first, lambdas, partition, rounds[-1].fit if rounds else None)
+        )
     fit = rounds[-1].fit
-    kind = "uniform" if fit.uniform else "class-dependent"
-    share = AMBIGUITY[kind] if ambiguity is None else ambiguity
 
-    def read(parts: Sequence[_Round], labels: Labels, assumed: float) -> list[Reading]:
-        return [read_with_ambiguity(part.probs, part.fit, labels, assumed) for part in parts]
+    def assumed(part: _Round) -> tuple[float, float]:
+        usual, careful = assumed_ambiguity(part.fit.uniform, _overlap(part.probs, has))
+        return (usual, careful) if ambiguity is None else (ambiguity, max(careful, ambiguity))
+
+    share, careful = assumed(rounds[-1])
+
+    def read(parts: Sequence[_Round], labels: Labels, odd: float) -> list[Reading]:
+        return [read_with_ambiguity(part.probs, part.fit, labels, odd) for part in parts]
 
     readings = read(rounds, given, share)
     truth = np.mean([reading.posterior for reading in readings], axis=0)
     transition = np.mean([reading.transition for reading in readings], axis=0)
     p_wrong = probability_wrong(truth, given)
 
-    def total(assumed: float) -> float:
-        return float(
-            np.mean([probability_wrong(reading.posterior, given).sum() for reading in read(rounds, given, assumed)])
-        )
+    def total(odd: float) -> float:
+        sums = [probability_wrong(reading.posterior, given).sum() for reading in read(rounds, given, odd)]
+        return float(np.mean(sums))
 
-    conflicts, cautious = total(0.0), total(max(CAUTIOUS[kind], share))
+    conflicts, cautious = total(0.0), total(careful)
 
     def refit(labels: Labels) -> float:
         again = node.first_round(labels, lambdas, first.fit)
         later = node.denoised_round(labels, again, lambdas, 0, fit)
-        assumed = AMBIGUITY["uniform" if later.fit.uniform else "class-dependent"] if ambiguity is None else ambiguity
-        return float(probability_wrong(read([later], labels, assumed)[0].posterior, labels).sum())
+        return float(probability_wrong(read([later], labels, assumed(later)[0])[0].posterior, labels).sum())
 
     if resamples:
         ratios = simulate_count_ratios(truth, transition, given, refit, n_simulations=resamples, seed=seed)
@@ -236,7 +246,7 @@ def detect_calibrated(
     probs = np.mean([part.probs for part in rounds], axis=0)
     strata = (dataset.degree <= 1).astype(np.int64)
     suggested = truth.argmax(axis=1).astype(np.int64)
-    overlap = float((1 - probs[has].max(axis=1)).mean())
+    overlap = _overlap(probs, has)
     return Detection(
         method="graphcleaner",
         quality=1.0 - p_wrong,
@@ -252,10 +262,10 @@ def detect_calibrated(
             "neighbour_agreement": _agreement(dataset),
             "degree": dataset.degree,
         },
-        warnings=_warnings(dataset, overlap, conflicts, cautious, max(CAUTIOUS[kind], share)),
+        warnings=_warnings(dataset, overlap, conflicts, cautious, careful),
         info={
             "mode": "calibrated",
-            "errors": kind,
+            "errors": "uniform" if fit.uniform else "class-dependent",
             "ambiguity": share,
             "overlap": round(overlap, 4),
             "expected_conflicts": round(conflicts, 2),
@@ -277,14 +287,23 @@ def _check(given: Labels, has: NDArray[np.bool_], **options: Any) -> None:
     if options["folds"] < 2:
         raise InputError(f"folds is {options['folds']}; at least 2 are needed to hide labels in turn.")
     if has.sum() < options["folds"]:
-        raise InputError(f"Only {has.sum()} node(s) have a label; label at least {options['folds']} or lower folds.")
+        raise InputError(
+            f"Only {has.sum()} node(s) have a label; label at least {options['folds']} or lower folds."
+        )
     if options["partitions"] < 1 or options["rank"] < 1:
-        raise InputError(f"partitions ({options['partitions']}) and rank ({options['rank']}) must be at least 1.")
+        raise InputError(
+            f"partitions ({options['partitions']}) and rank ({options['rank']}) must be at least 1."
+        )
     if options["resamples"] < 0 or options["resamples"] == 1:
         raise InputError(f"resamples is {options['resamples']}; give 0 (no interval) or at least 2.")
     share = options["ambiguity"]
     if share is not None and not 0 <= share < 0.5:
         raise InputError(f"ambiguity is {share}; it is a share of nodes from 0 to below 0.5.")
+
+
+def _overlap(probs: Matrix, has: NDArray[np.bool_]) -> float:
+    """Share of labelled nodes that could as well belong to another class, by the model's own probabilities."""
+    return float((1 - probs[has].max(axis=1)).mean())
 
 
 def _agreement(dataset: GraphDataset) -> NDArray[np.float64]:

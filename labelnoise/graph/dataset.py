@@ -86,7 +86,9 @@ class GraphDataset(Dataset):
         n = self.n_nodes
         row, col = self.edge_index
         keep = row != col
-        weight = np.ones(keep.sum()) if self.edge_weight is None else np.asarray(self.edge_weight, float)[keep]
+        weight = (
+            np.ones(keep.sum()) if self.edge_weight is None else np.asarray(self.edge_weight, float)[keep]
+        )
         # max over parallel edges, by sorting on (row, col, weight) and keeping the last of each pair
         both_row = np.concatenate([row[keep], col[keep]])
         both_col = np.concatenate([col[keep], row[keep]])

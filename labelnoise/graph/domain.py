@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-
 from labelnoise.core.dataset import Dataset
 from labelnoise.core.domain import DatasetInfo, Domain, data_root
-from labelnoise.core.registry import Entry, Registry
+from labelnoise.core.registry import Registry
 from labelnoise.graph.dataset import GraphDataset
 
 __all__ = ["GraphDomain"]

@@ -14,6 +14,10 @@ __all__ = ["diffused_features", "own_features", "weighted_features"]
 
 Matrix = NDArray[np.float64]
 
+#: Up to this many columns a singular value decomposition is exact; beyond, randomised and never forms n x d.
+EXACT_COLUMNS = 1500
+POWER_ITERATIONS = 1
+
 
 def weighted_features(x: NDArray[np.floating[Any]] | sp.csr_array, degree: NDArray[np.integer[Any]]) -> Any:
     """Raw node features made comparable, shape (n, d).
@@ -47,11 +51,14 @@ def _unit_rows(matrix: Any) -> Any:
 
 
 def own_features(weighted: Any, *, rank: int = 512, seed: int = 0) -> Matrix:
-    """Each node's own features, reduced to at most ``rank`` columns by a randomised SVD."""
-    if min(weighted.shape) <= rank:
-        dense = weighted.todense() if sp.issparse(weighted) else weighted
-        return np.asarray(_unit_rows(np.asarray(dense, dtype=np.float64)))
-    return np.asarray(_unit_rows(_range_scores(lambda m: weighted @ m, lambda m: weighted.T @ m, weighted.shape, rank, seed)))
+    """Each node's own features, unit rows, reduced to at most ``rank`` columns by a singular value decomposition."""
+    if weighted.shape[1] <= EXACT_COLUMNS:
+        return _leading(np.asarray(weighted.todense() if sp.issparse(weighted) else weighted), rank)
+    return np.asarray(
+        _unit_rows(
+            _range_scores(lambda m: weighted @ m, lambda m: weighted.T @ m, weighted.shape, rank, seed)
+        )
+    )
 
 
 def diffused_features(
@@ -71,17 +78,19 @@ def diffused_features(
     n = adjacency.shape[0]
     loops = sp.csr_array(adjacency + sp.eye_array(n, format="csr"))
     scale = sp.diags_array(1.0 / np.sqrt(np.asarray(loops.sum(axis=1)).ravel()))
-    smooth = sp.csr_array(scale @ loops @ scale)
+    # single precision halves the traffic of the sparse products, which is all the cost here
+    smooth = sp.csr_array((1 - restart) * (scale @ loops @ scale), dtype=np.float32)
 
     def diffuse(m: Matrix) -> Matrix:
-        z = m
+        source = np.float32(restart) * np.asarray(m, dtype=np.float32)
+        z = np.asarray(m, dtype=np.float32)
         for _ in range(hops):
-            z = (1 - restart) * (smooth @ z) + restart * m
+            z = smooth @ z
+            z += source
         return z
 
-    if min(weighted.shape) <= rank:
-        dense = weighted.todense() if sp.issparse(weighted) else weighted
-        return np.asarray(_unit_rows(diffuse(np.asarray(dense, dtype=np.float64))))
+    if weighted.shape[1] <= EXACT_COLUMNS:
+        return _leading(diffuse(weighted.todense() if sp.issparse(weighted) else weighted), rank)
     # S is symmetric, so the transpose of "diffuse after X" is "X' after diffuse"
     return np.asarray(
         _unit_rows(
@@ -92,12 +101,22 @@ def diffused_features(
     )
 
 
+def _leading(matrix: Any, rank: int) -> Matrix:
+    """Unit rows of a matrix rotated to its leading ``rank`` principal axes (about the origin)."""
+    unit = np.asarray(_unit_rows(np.asarray(matrix, dtype=np.float64)))
+    if unit.shape[1] <= rank:
+        return unit
+    _, vectors = np.linalg.eigh(unit.T @ unit)
+    scores: Matrix = unit @ vectors[:, -rank:]
+    return scores
+
+
 def _range_scores(forward: Any, backward: Any, shape: tuple[int, int], rank: int, seed: int) -> Matrix:
-    """U * S of a randomised SVD of a linear operator (Halko et al. 2011, algorithm 4.4, two power iterations)."""
+    """U * S of a randomised SVD of a linear operator (Halko et al. 2011, algorithm 4.4)."""
     width = rank + 10
     sketch = forward(generator(seed, "svd").standard_normal((shape[1], width)))
     basis, _ = np.linalg.qr(sketch)
-    for _ in range(2):
+    for _ in range(POWER_ITERATIONS):
         basis, _ = np.linalg.qr(backward(basis))
         basis, _ = np.linalg.qr(forward(basis))
     small = backward(basis)  # d x width, the transpose of basis' A

@@ -42,11 +42,13 @@ class Votes:
         step = max(1, int(2e6 / max(walk.nnz / max(walk.shape[0], 1), 1) ** 2))
         for begin in range(0, walk.shape[0], step):
             two = walk[begin : begin + step] @ walk
-            third[begin : begin + step] = np.asarray(two.multiply(back[begin : begin + step]).sum(axis=1)).ravel()
+            third[begin : begin + step] = np.asarray(
+                two.multiply(back[begin : begin + step]).sum(axis=1)
+            ).ravel()
         return second, third
 
     def __call__(self, targets: Matrix) -> list[Matrix]:
-        """Votes of one, two and three hops, each (n, K), from hard or soft targets (all-zero rows do not vote)."""
+        """Votes of one, two and three hops, each (n, K); all-zero rows of targets do not vote."""
         second, third = self._diagonals
         one = self._walk @ targets
         two = self._walk @ one
@@ -57,4 +59,6 @@ class Votes:
 def vote_scores(votes: Matrix, prior: NDArray[np.float64], *, strength: float = 0.1) -> Matrix:
     """Votes as log-odds against the class prior; a node nobody votes for scores 0 in every class."""
     total = votes.sum(axis=1, keepdims=True)
-    return np.log((np.maximum(votes, 0) + strength * prior) / (np.maximum(total, 0) + strength)) - np.log(prior)
+    return np.log((np.maximum(votes, 0) + strength * prior) / (np.maximum(total, 0) + strength)) - np.log(
+        prior
+    )
