@@ -19,7 +19,7 @@ from labelnoise.core.validation import InputError, as_labels, choose
 from labelnoise.graph.dataset import GraphDataset
 from labelnoise.graph.propagation import gcn_adjacency
 
-__all__ = ["MODELS", "SELECTIONS", "train_node_classifier"]
+__all__ = ["MODELS", "SELECTIONS", "one_thread", "train_node_classifier"]
 
 #: Base networks by name; each but SGC has hidden layers of width `HIDDEN`.
 MODELS = ("gcn", "gin", "gat", "sgc", "mlp")
@@ -105,13 +105,13 @@ def train_node_classifier(
         raise InputError(f"epochs is {epochs}; at least one step is needed.")
     if len(given) != n:
         raise InputError(f"labels has {len(given)} entries for {n} nodes; give one per node, -1 for none.")
-    train, val = (_rows(mask, given, name) for mask, name in ((train_mask, "train_mask"), (val_mask, "val_mask")))
+    train, val = _rows(train_mask, given, "train_mask"), _rows(val_mask, given, "val_mask")
     if len(train) == 0:
         raise InputError("No training node carries a label; widen train_mask or give labels.")
     if len(val) == 0 and select == "noisy-validation":
         raise InputError('No validation node carries a label; widen val_mask or pass select="last".')
 
-    with _one_thread():
+    with one_thread():
         network = _Network(dataset, model, generator(seed, "graph model", model))
         dropout = generator(seed, "graph model dropout", model)
         optimiser = torch.optim.Adam(network.parameters, lr=lr, weight_decay=weight_decay, fused=True)
@@ -147,7 +147,7 @@ def _rows(mask: ArrayLike, given: NDArray[np.int64], name: str) -> NDArray[np.in
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Let torch use one thread within the block."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -234,12 +234,13 @@ class _Network:
         for position, (layer, steps) in enumerate(zip(self.layers, plan.gathers)):
             weight, bias = next(parameters), next(parameters)
             if layer.attention:
-                hidden = _attend(steps[0], plan.own[position], _times(hidden, weight), next(parameters)) + bias
+                values = _times(hidden, weight)
+                hidden = _attend(steps[0], plan.own[position], values, next(parameters)) + bias
             else:
                 hidden = _affine(steps, hidden, weight) + bias
             if position < len(self.layers) - 1:
-                drops = dropout is not None and layer.dropout
-                hidden = _relu_dropout(hidden, dropout) if drops else torch.relu(hidden)
+                drops = layer.dropout and dropout is not None
+                hidden = _relu_dropout(hidden, dropout) if drops else torch.relu(hidden)  # type: ignore[arg-type]
         assert isinstance(hidden, Tensor)
         return hidden
 
@@ -332,7 +333,9 @@ class _Product(torch.autograd.Function):
 def _bag(columns: Tensor, dense: Tensor, starts: Tensor, weights: Tensor) -> Tensor:
     if len(columns) == 0:
         return dense.new_zeros(len(starts), dense.shape[1])
-    return functional.embedding_bag(columns, dense.contiguous(), starts, mode="sum", per_sample_weights=weights)
+    return functional.embedding_bag(
+        columns, dense.contiguous(), starts, mode="sum", per_sample_weights=weights
+    )
 
 
 def _times(matrix: _Sparse | Tensor | None, dense: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Spreading labels and probabilities over edges, each node's own entry removed exactly, no matrix power ever formed."""
+"""Spreading labels and probabilities over edges, own entries removed exactly, no matrix power formed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def _square(matrix: Any, name: str = "matrix") -> sp.csr_array:
     return result
 
 
-def _scaled(matrix: sp.csr_array, left: NDArray[np.float64], right: NDArray[np.float64] | None) -> sp.csr_array:
+def _scaled(
+    matrix: sp.csr_array, left: NDArray[np.float64], right: NDArray[np.float64] | None
+) -> sp.csr_array:
     """``diag(left) @ matrix @ diag(right)`` without an intermediate matrix."""
     data = matrix.data * np.repeat(left, np.diff(matrix.indptr))
     if right is not None:
@@ -41,7 +43,7 @@ def _scaled(matrix: sp.csr_array, left: NDArray[np.float64], right: NDArray[np.f
     return sp.csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
-def _power(degrees: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:
+def _power(degrees: NDArray[Any], exponent: float) -> NDArray[np.float64]:
     """``degrees ** exponent`` with 0 for a node without edges."""
     result = np.zeros(len(degrees))
     np.power(degrees, exponent, out=result, where=degrees > 0)
@@ -154,15 +156,16 @@ def _oriented_edges(
     which `_triangle_sums` relies on; the last array holds the node of each rank.
     """
     neighbours = np.bincount(row, minlength=n) + np.bincount(col, minlength=n)
-    node_of_rank = np.argsort(neighbours, kind="stable")
+    node_of_rank = np.argsort(neighbours, kind="stable").astype(np.int64)
     rank = np.empty(n, dtype=np.int64)
     rank[node_of_rank] = np.arange(n)
     row, col = rank[row], rank[col]
     ahead = row < col
     key, pair = np.unique(np.where(ahead, row * n + col, col * n + row), return_inverse=True)
-    forward = np.bincount(pair[ahead], weight[ahead], len(key))
-    backward = np.bincount(pair[~ahead], weight[~ahead], len(key))
-    return key // n, key % n, forward, backward, node_of_rank
+    forward = np.bincount(pair[ahead], weights=weight[ahead], minlength=len(key)).astype(np.float64)
+    backward = np.bincount(pair[~ahead], weights=weight[~ahead], minlength=len(key)).astype(np.float64)
+    low, high = np.divmod(key, n)
+    return low.astype(np.int64), high.astype(np.int64), forward, backward, node_of_rank
 
 
 def _triangle_sums(
@@ -211,7 +214,7 @@ def walk_means(
     hops: int = 3,
     diagonals: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
 ) -> list[NDArray[np.float64]]:
-    """What reaches each node in exactly k steps from the *other* nodes: (S^k - diag(S^k)) V, k = 1 to ``hops``.
+    """What reaches each node in exactly k steps from the *others*: (S^k - diag(S^k)) V, k = 1 to ``hops``.
 
     No power of S is formed: S (S V) is two sparse-times-dense products, and what a node sends back to
     itself is subtracted with `closed_walk_diagonals`.
@@ -253,7 +256,9 @@ def walk_means(
         raise InputError(f"hops is {hops}; 1, 2 or 3 steps are available.")
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 2 or values.shape[0] != matrix.shape[0]:
-        raise InputError(f"values has shape {values.shape} for {matrix.shape[0]} nodes; give one row per node.")
+        raise InputError(
+            f"values has shape {values.shape} for {matrix.shape[0]} nodes; give one row per node."
+        )
     own = [matrix.diagonal()]
     if hops > 1:
         own += list(closed_walk_diagonals(matrix) if diagonals is None else diagonals)
