@@ -1,0 +1,203 @@
+"""Simple detectors that a better one has to beat: neighbours' votes, smoothed features, nothing, chance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelnoise.core.detection import Detection
+from labelnoise.core.random import generator
+from labelnoise.core.validation import InputError, as_rate
+from labelnoise.graph.dataset import GraphDataset
+from labelnoise.graph.propagation import gcn_adjacency, random_walk, walk_means
+
+__all__ = [
+    "detect_confident_learning",
+    "detect_random",
+    "detect_sgc",
+    "detect_votes",
+    "detect_votes_sgc",
+    "flag_nothing",
+    "sgc_probs",
+    "vote_probs",
+]
+
+#: Another class must lead the given one by this much; fixed beforehand, not fitted.
+_MARGIN = 0.5
+#: Votes that the class shares have, so that one neighbour alone is no certainty.
+_PRIOR_VOTES = 0.5
+#: Inverse L2 penalty of the logistic regression on rows of length 1.
+_INVERSE_PENALTY = 3.0
+
+
+def vote_probs(dataset: GraphDataset) -> NDArray[np.float64]:
+    """What the labels of the others within two steps say about each node, its own left out.
+
+    Each neighbour has one vote, and its own other neighbours share another; half a vote goes by the class
+    shares: v = D (W + W^2 - diag(W^2)) Y + pi / 2 with W = D^-1 A, then divided by its sum.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, K)
+        Rows sum to 1; the class shares for a node without edges.
+
+    Raises
+    ------
+    InputError
+        No node carries a label.
+
+    Examples
+    --------
+    A square whose corners are labelled a, a, b, and not at all:
+
+    >>> graph = GraphDataset(name="square", given=np.array([0, 0, 1, -1]), class_names=("a", "b"),
+    ...     x=np.zeros((4, 0)), edge_index=np.array([[0, 1, 2, 3], [1, 2, 3, 0]]))
+    >>> vote_probs(graph).round(2)
+    array([[0.53, 0.47],
+           [0.53, 0.47],
+           [0.93, 0.07],
+           [0.67, 0.33]])
+    """
+    rows = np.flatnonzero(dataset.labelled)
+    if len(rows) == 0:
+        raise InputError("No node carries a label; votes need some.")
+    one_hot = np.zeros((dataset.n_nodes, dataset.n_classes))
+    one_hot[rows, dataset.given[rows]] = 1
+    near, far = walk_means(random_walk(dataset.adjacency), one_hot, hops=2)
+    votes = dataset.degree[:, None] * (near + far) + _PRIOR_VOTES * one_hot.sum(axis=0) / len(rows)
+    return votes / votes.sum(axis=1, keepdims=True)
+
+
+def sgc_probs(dataset: GraphDataset, seed: int = 0, *, folds: int = 5) -> NDArray[np.float64]:
+    """Out-of-fold class probabilities of a logistic regression on features smoothed over two steps (SGC).
+
+    Columns are divided by their largest absolute value and rows by their length, then S^2 X with
+    S = (D + I)^-1/2 (A + I) (D + I)^-1/2. Labels of neighbours play no part, so a node's own label does not
+    leak.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, K)
+
+    Raises
+    ------
+    InputError
+        No features, or too few labels for the folds.
+
+    References
+    ----------
+    Wu et al. 2019, Simplifying Graph Convolutional Networks.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import maxabs_scale, normalize
+
+    from labelnoise.core.crossval import out_of_fold
+
+    if dataset.x.shape[1] == 0:
+        raise InputError("The graph has no node features; use the detector 'votes', which needs none.")
+    x: Any = dataset.x.astype(np.float64)
+    smooth = gcn_adjacency(dataset.adjacency)
+    features = smooth @ (smooth @ normalize(maxabs_scale(x)))
+    model = LogisticRegression(C=_INVERSE_PENALTY, max_iter=500)
+    return out_of_fold(model, features, dataset.given, n_folds=folds, seed=seed, n_classes=dataset.n_classes)
+
+
+def _by_margin(method: str, dataset: GraphDataset, probs: NDArray[np.float64]) -> Detection:
+    """Rank by how far another class leads the given one; flag where by more than `_MARGIN`."""
+    rows, column = np.arange(len(probs)), np.maximum(dataset.given, 0)
+    others = probs.copy()
+    others[rows, column] = 0
+    lead = others.max(axis=1) - probs[rows, column]
+    return _detection(method, dataset, probs, quality=(1 - lead) / 2, flagged=lead > _MARGIN)
+
+
+def _detection(
+    method: str,
+    dataset: GraphDataset,
+    probs: NDArray[np.float64],
+    *,
+    quality: NDArray[np.float64],
+    flagged: NDArray[np.bool_],
+) -> Detection:
+    labelled = dataset.labelled
+    return Detection(
+        method=method,
+        quality=np.where(labelled, quality, 1.0),
+        flagged=labelled & flagged,
+        suggested=probs.argmax(axis=1),
+        confidence=probs.max(axis=1),
+    )
+
+
+def detect_votes(dataset: GraphDataset, seed: int = 0) -> Detection:
+    """Flag a label that another class beats by more than half of the votes (`vote_probs`); nothing is random.
+
+    Examples
+    --------
+    >>> pairs = np.array([(i, j) for i in range(5) for j in range(i)]).T
+    >>> graph = GraphDataset(name="five friends", given=np.array([0, 0, 0, 0, 1]), class_names=("a", "b"),
+    ...     x=np.zeros((5, 0)), edge_index=pairs)
+    >>> found = detect_votes(graph)
+    >>> found.flagged, found.suggested
+    (array([False, False, False, False,  True]), array([0, 0, 0, 0, 0]))
+    """
+    return _by_margin("votes", dataset, vote_probs(dataset))
+
+
+def detect_sgc(dataset: GraphDataset, seed: int = 0, *, folds: int = 5) -> Detection:
+    """Flag a label that another class beats by more than 0.5 in out-of-fold probability (`sgc_probs`)."""
+    return _by_margin("sgc", dataset, sgc_probs(dataset, seed, folds=folds))
+
+
+def detect_votes_sgc(dataset: GraphDataset, seed: int = 0, *, folds: int = 5) -> Detection:
+    """The mean of `vote_probs` and `sgc_probs`, flagged by the same margin."""
+    probs = (vote_probs(dataset) + sgc_probs(dataset, seed, folds=folds)) / 2
+    return _by_margin("votes+sgc", dataset, probs)
+
+
+def detect_confident_learning(
+    dataset: GraphDataset, seed: int = 0, *, folds: int = 5, rule: str = "prune_by_noise_rate"
+) -> Detection:
+    """Confident learning (Northcutt et al. 2021) on `sgc_probs`; quality is the given label's probability."""
+    from labelnoise.core.selection import confident_learning
+
+    probs = sgc_probs(dataset, seed, folds=folds)
+    own = probs[np.arange(len(probs)), np.maximum(dataset.given, 0)]
+    flagged = confident_learning(dataset.given, probs, rule=rule)
+    return _detection("confident-learning", dataset, probs, quality=own, flagged=flagged)
+
+
+def flag_nothing(dataset: GraphDataset, seed: int = 0) -> Detection:
+    """Trust every label: the row that shows what a metric gives for doing nothing.
+
+    Examples
+    --------
+    >>> graph = GraphDataset(name="pair", given=np.array([0, 1]), class_names=("a", "b"),
+    ...     x=np.zeros((2, 0)), edge_index=np.array([[0], [1]]))
+    >>> flag_nothing(graph).flagged.any()
+    np.False_
+    """
+    n = dataset.n_nodes
+    return Detection(
+        method="flag-nothing",
+        quality=np.ones(n),
+        flagged=np.zeros(n, dtype=bool),
+        suggested=np.full(n, -1),
+        confidence=np.zeros(n),
+    )
+
+
+def detect_random(dataset: GraphDataset, seed: int = 0, *, rate: float = 0.1) -> Detection:
+    """Draw qualities uniformly and flag those below ``rate``: the row that shows what chance gives."""
+    rate = as_rate(rate)
+    n = dataset.n_nodes
+    quality = np.where(dataset.labelled, generator(seed, "random detector").random(n), 1.0)
+    return Detection(
+        method="random",
+        quality=quality,
+        flagged=dataset.labelled & (quality < rate),
+        suggested=np.full(n, -1),
+        confidence=np.zeros(n),
+    )
