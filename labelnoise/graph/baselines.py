@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +9,8 @@ from labelnoise.core.detection import Detection
 from labelnoise.core.random import generator
 from labelnoise.core.validation import InputError, as_rate
 from labelnoise.graph.dataset import GraphDataset
-from labelnoise.graph.propagation import gcn_adjacency, random_walk, walk_means
+from labelnoise.graph.propagation import random_walk, walk_means
+from labelnoise.graph.sgc import sgc_probs
 
 __all__ = [
     "detect_confident_learning",
@@ -20,7 +19,6 @@ __all__ = [
     "detect_votes",
     "detect_votes_sgc",
     "flag_nothing",
-    "sgc_probs",
     "vote_probs",
 ]
 
@@ -28,8 +26,6 @@ __all__ = [
 _MARGIN = 0.5
 #: Votes that the class shares have, so that one neighbour alone is no certainty.
 _PRIOR_VOTES = 0.5
-#: Inverse L2 penalty of the logistic regression on rows of length 1.
-_INVERSE_PENALTY = 3.0
 
 
 def vote_probs(dataset: GraphDataset) -> NDArray[np.float64]:
@@ -68,40 +64,6 @@ def vote_probs(dataset: GraphDataset) -> NDArray[np.float64]:
     near, far = walk_means(random_walk(dataset.adjacency), one_hot, hops=2)
     votes = dataset.degree[:, None] * (near + far) + _PRIOR_VOTES * one_hot.sum(axis=0) / len(rows)
     return votes / votes.sum(axis=1, keepdims=True)
-
-
-def sgc_probs(dataset: GraphDataset, seed: int = 0, *, folds: int = 5) -> NDArray[np.float64]:
-    """Out-of-fold class probabilities of a logistic regression on features smoothed over two steps (SGC).
-
-    Columns are divided by their largest absolute value and rows by their length, then S^2 X with
-    S = (D + I)^-1/2 (A + I) (D + I)^-1/2. Labels of neighbours play no part, so a node's own label does not
-    leak.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, K)
-
-    Raises
-    ------
-    InputError
-        No features, or too few labels for the folds.
-
-    References
-    ----------
-    Wu et al. 2019, Simplifying Graph Convolutional Networks.
-    """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.preprocessing import maxabs_scale, normalize
-
-    from labelnoise.core.crossval import out_of_fold
-
-    if dataset.x.shape[1] == 0:
-        raise InputError("The graph has no node features; use the detector 'votes', which needs none.")
-    x: Any = dataset.x.astype(np.float64)
-    smooth = gcn_adjacency(dataset.adjacency)
-    features = smooth @ (smooth @ normalize(maxabs_scale(x)))
-    model = LogisticRegression(C=_INVERSE_PENALTY, max_iter=500)
-    return out_of_fold(model, features, dataset.given, n_folds=folds, seed=seed, n_classes=dataset.n_classes)
 
 
 def _by_margin(method: str, dataset: GraphDataset, probs: NDArray[np.float64]) -> Detection:

@@ -14,11 +14,12 @@ from labelnoise.graph.baselines import (
     detect_votes,
     detect_votes_sgc,
     flag_nothing,
-    sgc_probs,
     vote_probs,
 )
 from labelnoise.graph.dataset import GraphDataset
 from labelnoise.graph.domain import DETECTORS
+from labelnoise.graph.propagation import gcn_adjacency
+from labelnoise.graph.sgc import SmoothedLogistic, sgc_probs
 
 ALL = [detect_votes, detect_sgc, detect_votes_sgc, detect_confident_learning, flag_nothing, detect_random]
 
@@ -89,6 +90,20 @@ def test_unlabelled_nodes_are_trusted_and_names_agree(detect) -> None:
     assert DETECTORS[found.method].load() is detect
     assert (found.quality >= 0).all()
     assert (found.quality <= 1).all()
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+def test_smoothed_logistic_equals_scikit_learn_on_the_product(sparse: bool) -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    graph = communities(sparse=sparse)
+    smooth = gcn_adjacency(graph.adjacency)
+    rows = np.flatnonzero(graph.labelled)[::2]
+    product = smooth @ (smooth @ graph.x)
+    theirs = LogisticRegression(C=2.0, tol=1e-8, max_iter=5000).fit(product[rows], graph.given[rows])
+    ours = SmoothedLogistic(graph.x, smooth, inverse_penalty=2.0, tol=1e-8).fit(rows, graph.given[rows])
+    everyone = np.arange(graph.n_nodes)
+    np.testing.assert_allclose(ours.predict_proba(everyone), theirs.predict_proba(product), atol=1e-4)
 
 
 def test_sgc_does_not_see_the_labels_of_the_fold_it_judges() -> None:
