@@ -1,4 +1,4 @@
-"""Simple detectors that a better one has to beat: neighbours' votes, smoothed features, nothing, chance."""
+"""Simple detectors that a better one has to beat: votes, smoothed features, confident learning."""
 
 from __future__ import annotations
 
@@ -6,19 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelnoise.core.detection import Detection
-from labelnoise.core.random import generator
-from labelnoise.core.validation import InputError, as_rate
+from labelnoise.core.validation import InputError
 from labelnoise.graph.dataset import GraphDataset
 from labelnoise.graph.propagation import random_walk, walk_means
 from labelnoise.graph.sgc import sgc_probs
 
 __all__ = [
     "detect_confident_learning",
-    "detect_random",
     "detect_sgc",
     "detect_votes",
     "detect_votes_sgc",
-    "flag_nothing",
     "vote_probs",
 ]
 
@@ -129,37 +126,3 @@ def detect_confident_learning(
     own = probs[np.arange(len(probs)), np.maximum(dataset.given, 0)]
     flagged = confident_learning(dataset.given, probs, rule=rule)
     return _detection("confident-learning", dataset, probs, quality=own, flagged=flagged)
-
-
-def flag_nothing(dataset: GraphDataset, seed: int = 0) -> Detection:
-    """Trust every label: the row that shows what a metric gives for doing nothing.
-
-    Examples
-    --------
-    >>> graph = GraphDataset(name="pair", given=np.array([0, 1]), class_names=("a", "b"),
-    ...     x=np.zeros((2, 0)), edge_index=np.array([[0], [1]]))
-    >>> flag_nothing(graph).flagged.any()
-    np.False_
-    """
-    n = dataset.n_nodes
-    return Detection(
-        method="flag-nothing",
-        quality=np.ones(n),
-        flagged=np.zeros(n, dtype=bool),
-        suggested=np.full(n, -1),
-        confidence=np.zeros(n),
-    )
-
-
-def detect_random(dataset: GraphDataset, seed: int = 0, *, rate: float = 0.1) -> Detection:
-    """Draw qualities uniformly and flag those below ``rate``: the row that shows what chance gives."""
-    rate = as_rate(rate)
-    n = dataset.n_nodes
-    quality = np.where(dataset.labelled, generator(seed, "random detector").random(n), 1.0)
-    return Detection(
-        method="random",
-        quality=quality,
-        flagged=dataset.labelled & (quality < rate),
-        suggested=np.full(n, -1),
-        confidence=np.zeros(n),
-    )

@@ -26,6 +26,7 @@ DETECTORS.add(
         f"this project, after the neighbourhood agreement of {_LI_2023}",
         helps="No held-out set; says how many are wrong; isolated nodes are judged by their features.",
         hurts="Labels that are wrong in the original data count as wrong too.",
+        calibrated=True,
     ),
     Entry(
         "graphcleaner-faithful",
@@ -73,14 +74,14 @@ DETECTORS.add(
     ),
     Entry(
         "flag-nothing",
-        "labelnoise.graph.baselines:flag_nothing",
+        "labelnoise.core.bench.baselines:flag_nothing",
         "Trust every label.",
         "this project: what a metric gives for doing nothing",
     ),
     Entry(
         "random",
-        "labelnoise.graph.baselines:detect_random",
-        "Random qualities; flags a tenth.",
+        "labelnoise.core.bench.baselines:flag_randomly",
+        "Ranks labels at random and flags half of them.",
         "this project: what a metric gives for chance",
     ),
 )

@@ -147,6 +147,12 @@ def detect_faithful(
         No labelled node to train or validate on, or validation labels that the base network confuses
         nowhere, so that no mislabel can be drawn.
 
+    Notes
+    -----
+    The published figures are those of test nodes. Labels of training nodes are judged less well, because the
+    base network has fitted them: F1 of all nodes .77, of test nodes .89 on Coauthor CS with 60 % of the nodes
+    in training and 10 % uniform noise.
+
     References
     ----------
     Y. Li, M. Xiong, B. Hooi: GraphCleaner: Detecting Mislabelled Samples in Popular Graph Learning

@@ -1,4 +1,4 @@
-"""Baselines: votes without one's own, out-of-fold features, and the two that know nothing."""
+"""Baselines: votes without one's own, out-of-fold probabilities from smoothed features."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ import scipy.sparse as sp
 from labelnoise.core.validation import InputError
 from labelnoise.graph.baselines import (
     detect_confident_learning,
-    detect_random,
     detect_sgc,
     detect_votes,
     detect_votes_sgc,
-    flag_nothing,
     vote_probs,
 )
 from labelnoise.graph.dataset import GraphDataset
@@ -21,7 +19,7 @@ from labelnoise.graph.domain import DETECTORS
 from labelnoise.graph.propagation import gcn_adjacency
 from labelnoise.graph.sgc import SmoothedLogistic, sgc_probs
 
-ALL = [detect_votes, detect_sgc, detect_votes_sgc, detect_confident_learning, flag_nothing, detect_random]
+ALL = [detect_votes, detect_sgc, detect_votes_sgc, detect_confident_learning]
 
 
 def communities(n: int = 240, rate: float = 0.1, seed: int = 0, sparse: bool = False) -> GraphDataset:
@@ -69,7 +67,7 @@ def test_a_label_has_no_say_about_itself() -> None:
     np.testing.assert_allclose(before, after, atol=0.02)  # the class shares move a little
 
 
-@pytest.mark.parametrize("detect", [detect_votes, detect_sgc, detect_votes_sgc, detect_confident_learning])
+@pytest.mark.parametrize("detect", ALL)
 def test_they_find_most_wrong_labels(detect) -> None:
     graph = communities()
     found = detect(graph, 0)
@@ -124,18 +122,12 @@ def test_sgc_takes_sparse_and_dense_features_alike() -> None:
     np.testing.assert_allclose(sgc_probs(communities(sparse=True)), sgc_probs(communities()), atol=1e-4)
 
 
-def test_random_flags_its_rate_and_depends_on_the_seed() -> None:
-    graph = communities(3000, rate=0)
-    found = detect_random(graph, 0, rate=0.25)
-    assert abs(found.flagged.mean() - 0.25) < 0.03
-    assert (found.flagged != detect_random(graph, 1, rate=0.25).flagged).any()
-    np.testing.assert_array_equal(found.quality, detect_random(graph, 0, rate=0.25).quality)
-
-
-def test_flag_nothing_flags_nothing() -> None:
-    found = flag_nothing(communities())
-    assert not found.flagged.any()
-    assert (found.suggested == -1).all()
+def test_every_registered_detector_says_where_it_is_from() -> None:
+    for name, entry in DETECTORS.items():
+        assert entry.source, name
+        assert entry.summary.endswith("."), name
+        if entry.target.startswith("labelnoise.graph.baselines"):
+            assert entry.load()(communities(60), 0).method == name
 
 
 def test_refusals() -> None:
@@ -151,5 +143,3 @@ def test_refusals() -> None:
     )
     with pytest.raises(InputError, match="use the detector 'votes'"):
         sgc_probs(bare)
-    with pytest.raises(InputError, match="rate is 2"):
-        detect_random(graph, rate=2)
