@@ -1,0 +1,69 @@
+import os
+
+import pytest
+
+from labelnoise.core.files import check_output, replacing
+from labelnoise.core.validation import InputError
+
+
+def test_old_content_survives_an_error(tmp_path):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), replacing(target) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_block_that_writes_nothing_leaves_nothing(tmp_path):
+    with pytest.raises(FileNotFoundError), replacing(tmp_path / "a.txt"):
+        pass
+    assert not os.listdir(tmp_path)
+
+
+def test_a_link_keeps_pointing_at_the_replaced_file(tmp_path):
+    (tmp_path / "real.txt").write_text("old")
+    link = tmp_path / "link.txt"
+    link.symlink_to("real.txt")
+    with replacing(link) as temporary:
+        temporary.write_text("new")
+    assert link.is_symlink()
+    assert (tmp_path / "real.txt").read_text() == "new"
+
+
+def test_new_files_have_the_usual_permissions(tmp_path):
+    (tmp_path / "plain").write_text("")
+    with replacing(tmp_path / "a.txt") as temporary:
+        temporary.write_text("x")
+    assert (tmp_path / "a.txt").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_check_output_refuses_the_input_under_any_name(tmp_path):
+    source = tmp_path / "data.npz"
+    source.write_text("x")
+    (tmp_path / "alias.npz").symlink_to("data.npz")
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "a.csv").write_text("x")
+    for path in (source, tmp_path / "alias.npz", tmp_path / "set" / ".." / "data.npz"):
+        with pytest.raises(InputError, match="overwrite the input"):
+            check_output(path, inputs=[source])
+    with pytest.raises(InputError, match="overwrite the input"):
+        check_output(folder / "new.csv", inputs=[folder])
+    os.link(source, tmp_path / "hard.npz")
+    with pytest.raises(InputError, match="overwrite the input"):
+        check_output(tmp_path / "hard.npz", inputs=[source])
+    assert check_output(tmp_path / "other.npz", inputs=[source, folder]) == tmp_path / "other.npz"
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [("a.txt", "has the extension '.txt'"), ("a", "has no extension"), ("no/such/a.csv", "does not exist")],
+)
+def test_check_output_says_what_is_wrong(tmp_path, name, sentence):
+    with pytest.raises(InputError, match=sentence):
+        check_output(tmp_path / name, extensions=(".csv",))
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(InputError, match="is a folder"):
+        check_output(tmp_path / "folder.csv", extensions=(".csv",))
