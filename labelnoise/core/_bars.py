@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 Item = TypeVar("Item")
 
@@ -24,7 +31,7 @@ class RichReporter:
         self._depth = 0
 
     def track(self, items: Iterable[Item], description: str, total: int | None) -> Iterator[Item]:
-        if total is None and hasattr(items, "__len__"):
+        if total is None and isinstance(items, Sized):
             total = len(items)
         task = None
         started = time.monotonic()
@@ -40,9 +47,14 @@ class RichReporter:
             self._depth -= 1
             if task is not None and self._progress is not None:
                 self._progress.remove_task(task)
-            if self._depth == 0 and self._progress is not None:
-                self._progress.stop()
-                self._progress = None
+            if self._depth == 0:
+                self.stop()
+
+    def stop(self) -> None:
+        """Take the bars off the terminal, for instance before an error is printed."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
 
     def _start(self) -> Progress:
         if self._progress is None:

@@ -87,7 +87,8 @@ def _write_parquet(table: IssueTable, path: Path) -> list[Path]:
     )
     # from_pandas only means that NaN, our "not known", becomes null.
     arrays = [
-        pa.array(column, type=schema.field(name).type, from_pandas=True) for name, column in table.columns.items()
+        pa.array(column, type=schema.field(name).type, from_pandas=True)
+        for name, column in table.columns.items()
     ]
     with replacing(path) as temporary:
         pq.write_table(pa.Table.from_arrays(arrays, schema=schema), temporary, compression="zstd")
@@ -144,7 +145,9 @@ def read_table(path: Path) -> IssueTable:
     if path.is_dir():
         raise InputError(f"The table of issues {str(path)!r} is a folder; name the file in it.")
     if not path.exists():
-        raise InputError(f"There is no table of issues {str(path)!r}; 'detect' with '--out {path.name}' writes one.")
+        raise InputError(
+            f"There is no table of issues {str(path)!r}; 'detect' with '--out {path.name}' writes one."
+        )
     reader = {".parquet": _read_parquet, ".csv": _read_csv, ".jsonl": _read_jsonl}[path.suffix.lower()]
     try:
         return reader(path)
@@ -175,12 +178,32 @@ def _open_envelope(text: str | bytes) -> tuple[IssueHeader, dict[str, str], int]
         raise _Broken(f"its header is damaged ({type(error).__name__}: {error})") from None
 
 
+def is_table(path: Path) -> bool:
+    """Whether a file, sound or not, is a table of issues; only its header is read."""
+    try:
+        if path.suffix.lower() == ".csv":
+            _open_envelope(sidecar(path).read_bytes())
+        elif path.suffix.lower() == ".jsonl":
+            with open(path, "rb") as file:
+                _open_envelope(file.readline())
+        else:
+            import pyarrow.parquet as pq
+
+            with open(path, "rb") as file:
+                return METADATA_KEY in (pq.read_schema(file).metadata or {})
+    except (ValueError, OSError):  # ArrowInvalid is a ValueError
+        return False
+    return True
+
+
 def _assemble(
     header: IssueHeader, kinds: Mapping[str, str], n_rows: int, columns: Mapping[str, NDArray[Any]]
 ) -> IssueTable:
     found = len(next(iter(columns.values()))) if columns else 0
     if found != n_rows:
-        raise _Broken(f"it holds {found} of the {n_rows} rows that its header announces; it was cut, or rows removed")
+        raise _Broken(
+            f"it holds {found} of the {n_rows} rows that its header announces; it was cut, or rows removed"
+        )
     missing = [name for name in kinds if name not in columns]
     if missing:
         raise _Broken(f"the column {missing[0]!r} is missing")
@@ -196,7 +219,9 @@ def _read_parquet(path: Path) -> IssueTable:
         with open(path, "rb") as file:
             data = pq.read_table(file)
     except (pa.ArrowException, OSError) as error:
-        raise _Broken(f"it is damaged or no Parquet file ({str(error).splitlines()[0].rstrip('.')})") from None
+        raise _Broken(
+            f"it is damaged or no Parquet file ({str(error).splitlines()[0].rstrip('.')})"
+        ) from None
     text = (data.schema.metadata or {}).get(METADATA_KEY)
     if text is None:
         raise _Broken("the Parquet file was written by something else")
@@ -221,7 +246,9 @@ def _read_csv(path: Path) -> IssueTable:
     try:
         header, kinds, n_rows = _open_envelope(header_path.read_bytes())
     except FileNotFoundError:
-        raise _Broken(f"its header {header_path.name!r} is not beside it; keep the two files together") from None
+        raise _Broken(
+            f"its header {header_path.name!r} is not beside it; keep the two files together"
+        ) from None
     except _Broken as reason:
         raise _Broken(f"{reason} ({header_path.name})") from None
     with open(path, encoding="utf-8-sig", newline="") as file:
@@ -240,9 +267,7 @@ def _read_csv(path: Path) -> IssueTable:
         raise _Broken("two of its columns have one name")
     # Columns that a person added (remarks, say) are kept, as text.
     cells = zip(*rows) if rows else [()] * len(names)
-    columns = {
-        name: _parse_cells(values, kinds.get(name, "str"), name) for name, values in zip(names, cells)
-    }
+    columns = {name: _parse_cells(values, kinds.get(name, "str"), name) for name, values in zip(names, cells)}
     table = _assemble(header, kinds, n_rows, columns)
     order = np.argsort(table.columns["rank"], kind="stable")  # it may have been sorted by hand
     return IssueTable(header, {name: column[order] for name, column in table.columns.items()})
@@ -262,14 +287,17 @@ def _parse_cells(cells: Sequence[str], kind: str, name: str) -> NDArray[Any]:
         texts = np.empty(len(cells), dtype=object)
         texts[:] = [unguard(cell) for cell in cells]
         return texts
-    parse: Callable[[str], Any] = {"int": int, "float": _as_float, "bool": _as_bool}[kind]
+    parsers: dict[str, Callable[[str], Any]] = {"int": int, "float": _as_float, "bool": _as_bool}
+    parse = parsers[kind]
     dtype = {"int": np.int64, "float": np.float64, "bool": np.bool_}[kind]
     values = []
     for number, cell in enumerate(cells, start=1):
         try:
             values.append(parse(cell))
         except ValueError:
-            raise _Broken(f"row {number} has {cell[:40]!r} in the column {name!r}, where {kind} values stand") from None
+            raise _Broken(
+                f"row {number} has {cell[:40]!r} in the column {name!r}, where {kind} values stand"
+            ) from None
     try:
         return np.array(values, dtype=dtype)
     except OverflowError:
@@ -306,7 +334,12 @@ def _read_jsonl(path: Path) -> IssueTable:
 
 
 def _checked(value: Any, kind: str, name: str, line: int) -> Any:
-    allowed: dict[str, tuple[type, ...]] = {"int": (int,), "float": (float, int), "bool": (bool,), "str": (str,)}
+    allowed: dict[str, tuple[type, ...]] = {
+        "int": (int,),
+        "float": (float, int),
+        "bool": (bool,),
+        "str": (str,),
+    }
     if kind == "float" and value is None:
         return float("nan")
     if type(value) not in allowed[kind]:
@@ -316,6 +349,6 @@ def _checked(value: Any, kind: str, name: str, line: int) -> Any:
 
 def _typed(values: list[Any], kind: str) -> NDArray[Any]:
     dtype = {"int": np.int64, "float": np.float64, "bool": np.bool_, "str": object}[kind]
-    column = np.empty(len(values), dtype=dtype)
+    column: NDArray[Any] = np.empty(len(values), dtype=dtype)
     column[:] = values
     return column

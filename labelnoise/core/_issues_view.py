@@ -17,6 +17,8 @@ TERMINAL_TEXT, HTML_TEXT = 32, 120
 HTML_ROWS = 50
 #: Rows that the sentence about frequent confusions names.
 CONFUSIONS = 3
+#: Columns that run from 0 to 1.
+SHARES = ("p_wrong", "quality", "confidence")
 
 
 def printable(text: str) -> str:
@@ -30,7 +32,11 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        " " if char in "\n\r\t" else char if char.isprintable() or unicodedata.category(char) == "Zs" else _code(char)
+        " "
+        if char in "\n\r\t"
+        else char
+        if char.isprintable() or unicodedata.category(char) == "Zs"
+        else _code(char)
         for char in text
     )
 
@@ -56,14 +62,37 @@ def cell_text(value: Any, length: int) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return "" if value != value else f"{value:.3f}" if 1e-3 <= abs(value) < 1e5 or value == 0 else f"{value:.3g}"
+        return (
+            ""
+            if value != value
+            else f"{value:.3f}"
+            if 1e-3 <= abs(value) < 1e5 or value == 0
+            else f"{value:.3g}"
+        )
     if isinstance(value, int):
         return str(value)
     return shorten(str(value), length)
 
 
+def share_text(value: float) -> str:
+    """A number from 0 to 1 that is never rounded to an end that it does not reach.
+
+    Examples
+    --------
+    >>> [share_text(value) for value in (0.0, 1e-6, 0.5, 0.99999, 1.0)]
+    ['0.000', '<0.001', '0.500', '>0.999', '1.000']
+    """
+    if 0 < value < 0.0005:
+        return "<0.001"
+    return ">0.999" if 0.9995 <= value < 1 else f"{value:.3f}"
+
+
+def _column_text(name: str, value: Any, length: int) -> str:
+    return share_text(value) if name in SHARES else cell_text("" if value is None else value, length)
+
+
 def confusions(table: IssueTable) -> str:
-    """The most frequent pairs of given and suggested label among the flagged rows, as a sentence or nothing."""
+    """The most frequent pairs of given and suggested label among the flagged rows, in a sentence or none."""
     columns = table.columns
     pairs = Counter(
         (given, suggested)
@@ -72,7 +101,9 @@ def confusions(table: IssueTable) -> str:
     )
     common = [
         f"{shorten(given, TERMINAL_TEXT)} → {shorten(suggested, TERMINAL_TEXT)} {count}"
-        for (given, suggested), count in sorted(pairs.items(), key=lambda item: (-item[1], item[0]))[:CONFUSIONS]
+        for (given, suggested), count in sorted(pairs.items(), key=lambda item: (-item[1], item[0]))[
+            :CONFUSIONS
+        ]
         if count > 1
     ]
     return f"Most frequent: {', '.join(common)}" if common else ""
@@ -82,7 +113,7 @@ def origin(table: IssueTable) -> str:
     """Data set, method and rule in one line."""
     header = table.header
     where = f"{header.domain} data set" if header.domain else "data set"
-    return f"{where} {printable(header.dataset)}, method {printable(header.method)}, rule {printable(header.decision)}"
+    return printable(f"{where} {header.dataset}, method {header.method}, rule {header.decision}")
 
 
 # --------------------------------------------------------------------------------------------- terminal
@@ -95,12 +126,10 @@ def print_table(table: IssueTable, limit: int, *, width: int | None = None) -> N
     from rich.text import Text
 
     console = Console(width=width, highlight=False, soft_wrap=False)
-    console.print(Text(table.summary, style="bold"))
-    console.print(Text(origin(table), style="dim"))
-    if frequent := confusions(table):
-        console.print(Text(frequent))
-    for warning in table.header.warnings:
-        console.print(Text(f"warning: {printable(warning)}", style="yellow"))
+    sentences = [Text(table.summary, style="bold"), Text(origin(table), style="dim"), Text(confusions(table))]
+    sentences += [Text(f"warning: {printable(warning)}", style="yellow") for warning in table.header.warnings]
+    for sentence in filter(None, sentences):
+        console.print(sentence, soft_wrap=True)  # whole lines in a pipe; a terminal folds them itself
     shown = list(table.rows(limit)) if limit > 0 else []
     if not shown:
         return
@@ -109,9 +138,11 @@ def print_table(table: IssueTable, limit: int, *, width: int | None = None) -> N
     for name in names:
         right = table.columns[name].dtype.kind in "if"
         title = table.header.unit_name if name == "unit" else name
-        grid.add_column(Text(printable(title)), justify="right" if right else "left", no_wrap=True, overflow="ellipsis")
+        grid.add_column(
+            Text(printable(title)), justify="right" if right else "left", no_wrap=True, overflow="ellipsis"
+        )
     for row in shown:
-        grid.add_row(*(Text(cell_text(row[name], TERMINAL_TEXT)) for name in names))
+        grid.add_row(*(Text(_column_text(name, row[name], TERMINAL_TEXT)) for name in names))
     console.print()
     console.print(grid)
     notes = []
@@ -121,7 +152,7 @@ def print_table(table: IssueTable, limit: int, *, width: int | None = None) -> N
     if left_out:
         notes.append(f"not shown: {', '.join(printable(name) for name in left_out)}")
     if notes:
-        console.print(Text(f"({'; '.join(notes)})", style="dim"))
+        console.print(Text(f"({'; '.join(notes)})", style="dim"), soft_wrap=True)
 
 
 def _always_hidden(table: IssueTable) -> set[str]:
@@ -148,7 +179,9 @@ def _fitting(table: IssueTable, rows: list[dict[str, Any]], width: int) -> list[
         if name not in table.columns or name in hidden:
             continue
         title = table.header.unit_name if name == "unit" else name
-        size = 2 + max(len(printable(title)), *(len(cell_text(row[name], TERMINAL_TEXT)) for row in rows))
+        size = 2 + max(
+            len(printable(title)), *(len(_column_text(name, row[name], TERMINAL_TEXT)) for row in rows)
+        )
         if used + size - 2 <= width or name in ("rank", "unit", "given", "suggested"):
             chosen.append(name)
             used += size
@@ -158,10 +191,10 @@ def _fitting(table: IssueTable, rows: list[dict[str, Any]], width: int) -> list[
 # ------------------------------------------------------------------------------------------------- HTML
 
 _STYLE = """
-#{id} {{ --ink: #1d2228; --soft: #5c6670; --line: #d9dde2; --paper: #ffffff; --band: #f5f6f8; --bar: #c8452f;
-  --trough: #e6e8eb; --note: #8a5a00; color: var(--ink); background: var(--paper); border: 1px solid var(--line);
-  border-radius: 8px; padding: 12px 16px; font: 13px/1.45 system-ui, -apple-system, "Segoe UI", sans-serif;
-  max-width: 100%; overflow-x: auto; color-scheme: light; }}
+#{id} {{ {light} }}
+#{id} {{ color: var(--ink); background: var(--paper); border: 1px solid var(--line); border-radius: 8px;
+  padding: 12px 16px; font: 13px/1.45 system-ui, -apple-system, "Segoe UI", sans-serif;
+  max-width: 100%; overflow-x: auto; }}
 @media (prefers-color-scheme: dark) {{ #{id} {{ {dark} }} }}
 [data-jp-theme-light="false"] #{id}, .vscode-dark #{id}, html[theme="dark"] #{id} {{ {dark} }}
 [data-jp-theme-light="true"] #{id}, .vscode-light #{id} {{ {light} }}
@@ -169,8 +202,8 @@ _STYLE = """
 #{id} .soft {{ color: var(--soft); }}
 #{id} .note {{ color: var(--note); }}
 #{id} table {{ border-collapse: collapse; margin-top: 8px; color: inherit; font-size: 13px; }}
-#{id} th, #{id} td {{ padding: 3px 10px; border-bottom: 1px solid var(--line); text-align: left; white-space: nowrap;
-  background: none; color: inherit; }}
+#{id} th, #{id} td {{ padding: 3px 10px; border-bottom: 1px solid var(--line); text-align: left;
+  white-space: nowrap; background: none; color: inherit; }}
 #{id} th {{ color: var(--soft); font-weight: 600; }}
 #{id} tbody tr:nth-child(even) {{ background: var(--band); }}
 #{id} .num {{ text-align: right; font-variant-numeric: tabular-nums; }}
@@ -192,7 +225,10 @@ def html_table(table: IssueTable, limit: int = HTML_ROWS) -> str:
     """A self-contained picture of the table: no script, nothing loaded, every text escaped."""
     # An id of its own keeps the style away from the rest of the page, and from an older picture's.
     name = f"labelnoise-{uuid4().hex[:12]}"
-    lines = [f'<div class="lead">{escape(table.summary)}</div>', f'<div class="soft">{escape(origin(table))}</div>']
+    lines = [
+        f'<div class="lead">{escape(table.summary)}</div>',
+        f'<div class="soft">{escape(origin(table))}</div>',
+    ]
     if frequent := confusions(table):
         lines.append(f"<div>{escape(frequent)}</div>")
     lines += [f'<div class="note">Warning: {escape(printable(text))}</div>' for text in table.header.warnings]
@@ -200,11 +236,19 @@ def html_table(table: IssueTable, limit: int = HTML_ROWS) -> str:
     if rows:
         hidden = _always_hidden(table)
         shown = [column for column in table.columns if column not in hidden]
-        lines += ["<table>", f"<thead><tr>{''.join(_head(table, column) for column in shown)}</tr></thead>", "<tbody>"]
-        lines += [f"<tr>{''.join(_cell(table, column, row[column]) for column in shown)}</tr>" for row in rows]
+        lines += [
+            "<table>",
+            f"<thead><tr>{''.join(_head(table, column) for column in shown)}</tr></thead>",
+            "<tbody>",
+        ]
+        lines += [
+            f"<tr>{''.join(_cell(table, column, row[column]) for column in shown)}</tr>" for row in rows
+        ]
         lines += ["</tbody>", "</table>"]
     if len(rows) < len(table):
-        lines.append(f'<div class="soft">{len(rows):,} of {len(table):,} rows; to_pandas() and save() give all.</div>')
+        lines.append(
+            f'<div class="soft">{len(rows):,} of {len(table):,} rows; to_pandas() and save() give all.</div>'
+        )
     style = _STYLE.format(id=name, dark=_DARK, light=_LIGHT)
     return f'<div id="{name}">\n<style>\n{style}\n</style>\n' + "\n".join(lines) + "\n</div>"
 
@@ -216,7 +260,7 @@ def _head(table: IssueTable, column: str) -> str:
 
 
 def _cell(table: IssueTable, column: str, value: Any) -> str:
-    text = escape(cell_text("" if value is None else value, HTML_TEXT))
+    text = escape(_column_text(column, value, HTML_TEXT))
     if column == "p_wrong":
         return f'<td class="num" style="text-align:left">{_bar(float(value))}{text}</td>'
     if table.columns[column].dtype.kind in "if":

@@ -69,10 +69,10 @@ def check_output(
 
     Examples
     --------
-    >>> check_output(Path("issues.xls"), extensions=(".csv", ".parquet"))
+    >>> check_output(Path("a.xls"), extensions=(".csv",))
     Traceback (most recent call last):
         ...
-    labelnoise.core.validation.InputError: the output 'issues.xls' has the extension '.xls'; choose one of: .csv, .parquet.
+    labelnoise.core.validation.InputError: the output 'a.xls' has the extension '.xls'; choose one of: .csv.
     """
     path = Path(path)
     if extensions and path.suffix.lower() not in extensions:
@@ -82,7 +82,9 @@ def check_output(
         raise InputError(f"{what} {str(path)!r} is a folder; name a file in it.")
     folder = path.parent
     if not folder.is_dir():
-        raise InputError(f"{what} {str(path)!r} lies in a folder that does not exist; make {str(folder)!r} first.")
+        raise InputError(
+            f"{what} {str(path)!r} lies in a folder that does not exist; make {str(folder)!r} first."
+        )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"{what} {str(path)!r} lies in a folder that may not be written to; choose another.")
     resolved = path.resolve()
@@ -90,5 +92,7 @@ def check_output(
         original = Path(given).resolve()
         same = resolved == original or (path.exists() and original.exists() and path.samefile(original))
         if same or (original.is_dir() and original in resolved.parents):
-            raise InputError(f"{what} {str(path)!r} would overwrite the input {str(given)!r}; choose another name.")
+            raise InputError(
+                f"{what} {str(path)!r} would overwrite the input {str(given)!r}; choose another name."
+            )
     return path

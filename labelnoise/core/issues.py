@@ -1,4 +1,4 @@
-"""The table of label issues: which labels are probably wrong, ranked, with what a person needs to judge them."""
+"""The table of label issues: which labels are probably wrong, ranked, with what a person needs to judge."""
 
 from __future__ import annotations
 
@@ -134,34 +134,50 @@ def as_column(values: ArrayLike | Sequence[Any], name: str) -> NDArray[Any]:
     >>> as_column([1, 2], "degree"), as_column([0.5, None], "agreement"), as_column(["a", 3], "note")
     (array([1, 2]), array([0.5, nan]), array(['a', '3'], dtype=object))
     """
-    array = values if isinstance(values, np.ndarray) else None
-    if array is None or array.dtype.kind == "O":
-        items = list(values)  # type: ignore[arg-type]
-        plain = [item.item() if isinstance(item, np.generic) else item for item in items]
-        if plain and all(isinstance(item, bool) for item in plain):
-            array = np.array(plain, dtype=bool)
-        elif plain and all(type(item) is int and -(2**63) <= item < 2**63 for item in plain):
-            array = np.array(plain, dtype=np.int64)
-        elif any(type(item) is float for item in plain) and all(
-            item is None or type(item) in (int, float) for item in plain
-        ):
-            array = np.array([np.nan if item is None else item for item in plain], dtype=np.float64)
-        else:
-            array = np.empty(len(plain), dtype=object)
-            array[:] = [_text(item) for item in plain]
+    array = values if isinstance(values, np.ndarray) else _as_array(list(values))  # type: ignore[arg-type]
     if array.ndim != 1:
         raise InputError(f"The column {name!r} has shape {array.shape}; a table needs one value per row.")
-    if array.dtype.kind == "b":
+    if array.dtype.kind == "O" and not _is_clean_text(array):
+        array = _as_array(array.tolist())
+    if array.dtype.kind == "b" or _is_clean_text(array):
         return array
-    if array.dtype.kind in "iu":
+    if array.dtype.kind in "iu" and (not array.size or int(array.max()) < 2**63):
         return array.astype(np.int64)
     if array.dtype.kind == "f":
         if np.isinf(array).any():
             raise InputError(f"The column {name!r} holds infinity; a table needs finite numbers, or none.")
         return array.astype(np.float64)
-    texts = np.empty(len(array), dtype=object)
-    texts[:] = [_text(item) for item in array.tolist()]
-    return texts
+    return _objects([_text(item) for item in array.tolist()])
+
+
+def _as_array(items: list[Any]) -> NDArray[Any]:
+    """Numbers and booleans as such if all are; else text."""
+    plain = [item.item() if isinstance(item, np.generic) else item for item in items]
+    types = {type(item) for item in plain}
+    if types == {bool}:
+        return np.array(plain, dtype=bool)
+    if types == {int} and all(-(2**63) <= item < 2**63 for item in plain):
+        return np.array(plain, dtype=np.int64)
+    if float in types and types <= {float, int, type(None)}:
+        return np.array([np.nan if item is None else item for item in plain], dtype=np.float64)
+    return _objects([_text(item) for item in plain])
+
+
+def _is_clean_text(array: NDArray[Any]) -> bool:
+    """Whether a column is as `_text` would leave it; a join is many times faster than a look at each item."""
+    if array.dtype.kind != "O":
+        return False
+    try:
+        "".join(array.tolist()).encode("utf-8")
+    except (TypeError, UnicodeEncodeError):
+        return False
+    return True
+
+
+def _objects(items: Sequence[Any]) -> NDArray[Any]:
+    column = np.empty(len(items), dtype=object)
+    column[:] = items
+    return column
 
 
 def kind_of(column: NDArray[Any]) -> str:
@@ -188,8 +204,9 @@ class IssueTable:
     Examples
     --------
     >>> data = Dataset(name="pets", given=np.array([0, 1, 1]), class_names=("cat", "dog"))
-    >>> found = Detection(method="example", quality=np.array([0.9, 0.2, 0.8]), flagged=np.array([0, 1, 0], bool),
-    ...                   suggested=np.array([0, 0, 1]), confidence=np.array([0.9, 0.8, 0.8]))
+    >>> found = Detection(
+    ...     method="example", quality=np.array([0.9, 0.2, 0.8]), flagged=np.array([False, True, False]),
+    ...     suggested=np.array([0, 0, 1]), confidence=np.array([0.9, 0.8, 0.8]))
     >>> table = IssueTable.from_detection(data, found, found.flagged, decision="its own rule")
     >>> print(table.summary)
     1 of 3 labels flagged
@@ -205,7 +222,9 @@ class IssueTable:
         object.__setattr__(self, "columns", checked)
         lengths = {name: len(column) for name, column in checked.items()}
         if len(set(lengths.values())) > 1:
-            raise InputError(f"The columns of a table differ in length: {lengths}; give one value per row in each.")
+            raise InputError(
+                f"The columns of a table differ in length: {lengths}; give one value per row in each."
+            )
         for name, kind in COLUMNS.items():
             if name not in checked:
                 if name == "p_wrong":
@@ -269,12 +288,16 @@ class IssueTable:
         n = dataset.n_units
         chosen = np.asarray(flagged)
         if chosen.shape != (n,) or chosen.dtype.kind != "b":
-            raise InputError(f"flagged has shape {chosen.shape} and type {chosen.dtype}; give a mask of {n} booleans.")
+            raise InputError(
+                f"flagged has shape {chosen.shape} and type {chosen.dtype}; give a mask of {n} booleans."
+            )
         if len(detection.quality) != n:
             raise InputError(f"The detection judges {len(detection.quality)} units and the data set has {n}.")
         unlabelled = int((chosen & ~dataset.labelled).sum())
         if unlabelled:
-            raise InputError(f"{unlabelled} flagged unit(s) carry no label; a decision flags labelled units only.")
+            raise InputError(
+                f"{unlabelled} flagged unit(s) carry no label; a decision flags labelled units only."
+            )
         rows = np.flatnonzero(dataset.labelled if all_units else chosen)
         keys = [rows, detection.quality[rows]]
         if detection.p_wrong is not None:
@@ -288,7 +311,7 @@ class IssueTable:
             "index": index,
             "given": names[dataset.given[index]],
             "suggested": names[np.asarray(detection.suggested)[index]],
-            "kind": _full(len(index), WRONG_LABEL) if kinds is None else [kinds[i] for i in index],
+            "kind": _objects([WRONG_LABEL] * len(index)) if kinds is None else [kinds[i] for i in index],
         }
         if detection.p_wrong is not None:
             columns["p_wrong"] = np.asarray(detection.p_wrong, dtype=np.float64)[index]
@@ -373,10 +396,10 @@ class IssueTable:
             yield {name: None if value != value else value for name, value in zip(shown, values)}
 
     def save(self, path: str | Path) -> list[Path]:
-        """Write the table as ``.parquet``, ``.csv`` or ``.jsonl``, whole or not at all; returns what was written.
+        """Write the table as ``.parquet``, ``.csv`` or ``.jsonl``, whole or not at all; returns the paths.
 
-        A CSV has its header beside it, in ``<name>.csv.meta.json``; it opens in a spreadsheet, and text that a
-        spreadsheet would take for a formula is led by an apostrophe, which `load` removes.
+        A CSV has its header beside it, in ``<name>.csv.meta.json``; it opens in a spreadsheet, and text that
+        one would take for a formula is led by an apostrophe, which `load` removes.
         """
         from labelnoise.core._issues_files import write_table
 
@@ -420,13 +443,7 @@ class IssueTable:
 
 
 def _plain_count(count: CountEstimate) -> CountEstimate:
-    numbers = [float(value) for value in (count.expected, count.low, count.high, count.level)]
-    if not np.isfinite(numbers).all():
+    expected, low, high = float(count.expected), float(count.low), float(count.high)
+    if not np.isfinite([expected, low, high]).all():
         raise InputError(f"The expected count {count} holds NaN or infinity; a detector must not return any.")
-    return CountEstimate(*numbers, method=_text(count.method))
-
-
-def _full(n: int, text: str) -> NDArray[Any]:
-    column = np.empty(n, dtype=object)
-    column[:] = text
-    return column
+    return CountEstimate(expected, low, high, float(count.level), _text(count.method))

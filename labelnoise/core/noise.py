@@ -1,7 +1,8 @@
 """Every noise model of the core, and its name in the registry `NOISES`.
 
-An entry's target is ``f(labels, rate, seed, **options) -> Corruption``, except for ``"annotators"``, whose
-second argument is one transition matrix per annotator. Single-label kinds need ``n_classes``.
+An entry's target is ``f(labels, rate, seed, **options) -> Corruption``. Single-label kinds need
+``n_classes``; the dissenting kinds take votes (n, A) for labels; ``"annotators"`` takes one transition matrix
+per annotator for a rate.
 """
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ NOISES.add(
     # One label per unit, from features, or from real noise
     Entry(
         name="instance-dependent",
-        target="labelnoise.core.noise:instance_dependent",
+        target="labelnoise.core.noise_kinds:instance",
         summary="Which unit is wrong, and how, depends on its features.",
         source="Xia et al. 2020, Part-dependent label noise, algorithm 2; centre and logits rescaled here",
         formula="q ~ N(m, std) cut to [0, 1] with mean r; P(wrong class) = q softmax(x W_y) without y",

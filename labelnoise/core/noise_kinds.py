@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from numpy.typing import ArrayLike
 
@@ -16,10 +17,10 @@ from labelnoise.core.noise_matrices import (
     random_transition,
     symmetric_transition,
 )
-from labelnoise.core.noise_single import corrupt
+from labelnoise.core.noise_single import corrupt, instance_dependent
 from labelnoise.core.validation import as_labels, as_rate
 
-__all__ = ["asymmetric", "confusion", "fitted", "pair", "random", "random_map", "symmetric"]
+__all__ = ["asymmetric", "confusion", "fitted", "instance", "pair", "random", "random_map", "symmetric"]
 
 
 def symmetric(
@@ -138,6 +139,19 @@ def confusion(
     counts = [int((true == c).sum()) for c in range(n_classes)]
     prior = counts if rate is not None and any(counts) else None
     return corrupt(true, confusion_transition(matrix, rate, prior=prior), seed, exact=exact)
+
+
+def instance(
+    labels: ArrayLike, rate: float, seed: int, *, n_classes: int, features: Any, std: float = 0.1
+) -> Corruption:
+    """Which unit is wrong, and how, depends on its features; see `instance_dependent`.
+
+    Examples
+    --------
+    >>> instance([0, 1, -1], 1.0, 0, n_classes=2, features=[[0.1], [0.7], [0.2]]).labels
+    array([ 1,  0, -1])
+    """
+    return instance_dependent(labels, features, rate, seed, n_classes=n_classes, std=std)
 
 
 def fitted(

@@ -97,7 +97,7 @@ def _draw_exact(
     # Rounding the running sum by one common offset rounds every cell, every row and the total at once.
     # Whole numbers must stay whole in spite of the sum's last bits.
     running = np.round(np.concatenate([[0.0], expected.cumsum()]), 6)
-    counts = np.diff(np.floor(running + 0.999 * offset)).astype(np.int64).reshape(k, k)
+    counts = np.diff(np.floor(running + (1.0 - 1e-7) * offset)).astype(np.int64).reshape(k, k)
     # Small integers sort by radix; units without a label come first.
     order = np.argsort(true.astype(np.int16) if k < 2**15 else true, kind="stable")
     starts = len(true) - int(n_per_class.sum()) + np.concatenate([[0], n_per_class.cumsum()])

@@ -32,6 +32,8 @@ class Entry:
         When to use it and when not, with a measured number where there is one.
     options : mapping
         Keyword arguments of the target that this name fixes.
+    calibrated : bool, optional
+        For detectors: whether they answer calibrated probabilities (``Detection.p_wrong``); None = not said.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Entry:
     helps: str = ""
     hurts: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    calibrated: bool | None = None
 
     def load(self) -> Callable[..., Any]:
         """Import and return the target."""

@@ -51,7 +51,9 @@ NASTY = [
 ]
 
 
-def make(n=40, *, calibrated=True, ids=None, seed=0, names=("cat", "dog", "=emu"), all_units=False, context=None):
+def make(
+    n=40, *, calibrated=True, ids=None, seed=0, names=("cat", "dog", "=emu"), all_units=False, context=None
+):
     rng = np.random.default_rng(seed)
     k = len(names)
     given = rng.integers(0, k, n)
@@ -71,7 +73,11 @@ def make(n=40, *, calibrated=True, ids=None, seed=0, names=("cat", "dog", "=emu"
         confidence=rng.random(n),
         p_wrong=p_wrong if calibrated else None,
         count=CountEstimate(12.4, 9.6, 15.2, 0.95, "bootstrap") if calibrated else None,
-        evidence={"votes": votes, "quality": rng.random(n).astype(np.float32), "degree": np.arange(n, dtype=np.int32)},
+        evidence={
+            "votes": votes,
+            "quality": rng.random(n).astype(np.float32),
+            "degree": np.arange(n, dtype=np.int32),
+        },
         warnings=("mind the gap",),
     )
     table = IssueTable.from_detection(
@@ -141,7 +147,9 @@ def test_columns_never_overwrite_each_other():
 @pytest.mark.parametrize("extension", issues.EXTENSIONS)
 @pytest.mark.parametrize("calibrated", [True, False])
 def test_save_and_load_give_the_same_table(tmp_path, extension, calibrated):
-    ids = np.array([NASTY[i % len(NASTY)] + (str(i) if i >= len(NASTY) else "") for i in range(80)], dtype=object)
+    ids = np.array(
+        [NASTY[i % len(NASTY)] + (str(i) if i >= len(NASTY) else "") for i in range(80)], dtype=object
+    )
     context = {text or "empty": [NASTY[(i * 7) % len(NASTY)] for i in range(80)] for text in NASTY[:3]}
     context["known"] = [i % 2 == 0 for i in range(80)]
     context["share"] = [None if i % 3 == 0 else i / 7 for i in range(80)]
@@ -162,7 +170,9 @@ def test_save_and_load_give_the_same_table(tmp_path, extension, calibrated):
 @pytest.mark.parametrize("ids", [None, np.array([f"a{i}" for i in range(40)])])
 def test_a_table_without_rows_comes_back_equal(tmp_path, extension, ids):
     data, found, _ = make(ids=ids, context=None)
-    table = IssueTable.from_detection(data, found, np.zeros(40, bool), decision="none", context={"near": ["x"] * 40})
+    table = IssueTable.from_detection(
+        data, found, np.zeros(40, bool), decision="none", context={"near": ["x"] * 40}
+    )
     table.save(tmp_path / f"none{extension}")
     again = IssueTable.load(tmp_path / f"none{extension}")
     assert len(again) == 0
@@ -283,11 +293,22 @@ def test_foreign_files_are_refused_by_a_sentence(tmp_path, extension):
     with pytest.raises(InputError, match="no table of issues"):
         IssueTable.load(path)
     frame = pd.DataFrame({"rank": [1], "b": ["x"]})
-    writers = {".csv": frame.to_csv, ".parquet": frame.to_parquet, ".jsonl": lambda p: frame.to_json(p, lines=True, orient="records")}
+    writers = {
+        ".csv": frame.to_csv,
+        ".parquet": frame.to_parquet,
+        ".jsonl": lambda p: frame.to_json(p, lines=True, orient="records"),
+    }
     writers[extension](path)
     with pytest.raises(InputError, match="not a sound table"):
         IssueTable.load(path)
-    for junk in (b"", b"\xff\xfe\x00junk", b"[]\n", b"null\n", b'{"format": "labelnoise issues"}\n', b"{" * 5000):
+    for junk in (
+        b"",
+        b"\xff\xfe\x00junk",
+        b"[]\n",
+        b"null\n",
+        b'{"format": "labelnoise issues"}\n',
+        b"{" * 5000,
+    ):
         path.write_bytes(junk)
         with pytest.raises(InputError, match="not a sound table"):
             IssueTable.load(path)
@@ -306,7 +327,9 @@ def test_damaged_values_are_named(tmp_path):
     head, row = lines[0].split(","), lines[3].split(",")
     row[head.index("quality")] = "0,5".replace(",", ";")
     path.write_text("\n".join([*lines[:3], ",".join(row), *lines[4:]]) + "\n")
-    with pytest.raises(InputError, match=r"row 3 has '0;5' in the column 'quality', where float values stand"):
+    with pytest.raises(
+        InputError, match=r"row 3 has '0;5' in the column 'quality', where float values stand"
+    ):
         IssueTable.load(path)
     path = tmp_path / "a.jsonl"
     table.save(path)
@@ -323,7 +346,7 @@ def test_a_newer_schema_is_refused_with_the_fix(tmp_path):
     path = tmp_path / "a.jsonl"
     table.save(path)
     path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 2'))
-    with pytest.raises(InputError, match="schema version 2.*install the version of labelnoise"):
+    with pytest.raises(InputError, match=r"schema version 2.*install the version of labelnoise"):
         IssueTable.load(path)
 
 
@@ -339,7 +362,11 @@ def test_unknown_extensions_and_folders_are_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("flagged", "sentence"),
-    [(np.zeros(39, bool), "mask of 40 booleans"), (np.zeros(40), "mask of 40 booleans"), (np.ones(40, bool), "carry no label")],
+    [
+        (np.zeros(39, bool), "mask of 40 booleans"),
+        (np.zeros(40), "mask of 40 booleans"),
+        (np.ones(40, bool), "carry no label"),
+    ],
 )
 def test_bad_decisions_are_refused(flagged, sentence):
     data, found, _ = make()
@@ -363,6 +390,35 @@ def test_lone_surrogates_of_odd_file_names_can_be_saved(tmp_path):
     for extension in issues.EXTENSIONS:
         table.save(tmp_path / f"a{extension}")
         assert IssueTable.load(tmp_path / f"a{extension}") == table
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "result"),
+    [
+        ([True, False], "bool", [True, False]),
+        ([np.int8(1), 2], "int", [1, 2]),
+        ([1, True], "str", ["1", "True"]),
+        ([1.5, None, 2], "float", [1.5, None, 2.0]),
+        ([None, None], "str", ["", ""]),
+        (["a", None, float("nan"), 3], "str", ["a", "", "", "3"]),
+        ([(1, 2), ["x"]], "str", ["1, 2", "x"]),
+        (np.array([2**63, 1], dtype=np.uint64), "str", ["9223372036854775808", "1"]),
+        ([2**70, 1], "str", [str(2**70), "1"]),
+        (np.array(["a", "b"]), "str", ["a", "b"]),
+        (np.array([1, "a"], dtype=object), "str", ["1", "a"]),
+        (np.array([1, 2], dtype=object), "int", [1, 2]),
+        (np.float32([0.5]), "float", [0.5]),
+    ],
+)
+def test_columns_take_one_of_four_types(values, kind, result):
+    column = issues.as_column(values, "x")
+    assert issues.kind_of(column) == kind
+    assert [None if value != value else value for value in column.tolist()] == result
+
+
+def test_matrices_are_no_columns():
+    with pytest.raises(InputError, match="one value per row"):
+        issues.as_column(np.zeros((2, 2)), "x")
 
 
 def test_to_pandas_has_types_and_header():
@@ -389,7 +445,6 @@ def test_terminal_table_has_the_sentence_and_never_runs_what_it_shows(capsys):
     assert "x" * 200 not in out
     assert "…" in out
     assert "\\u202e" in out
-    assert max(map(len, out.splitlines())) <= 120
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
@@ -397,9 +452,9 @@ def test_terminal_table_fits_its_width(capsys, width):
     _, _, table = make()
     table.print(5, width=width)
     out = capsys.readouterr().out
-    assert max(map(len, out.splitlines())) <= width
-    if width >= 80:
-        assert "p_wrong" in out
+    _, grid = out.split("\n\n")
+    assert max(map(len, [line for line in grid.splitlines() if not line.startswith("(")])) <= width
+    assert ("p_wrong" in grid.splitlines()[0]) == (width > 20)
 
 
 def test_terminal_table_without_rows(capsys):
@@ -413,7 +468,7 @@ def test_terminal_table_without_rows(capsys):
 
 def test_notebook_picture_escapes_everything_and_loads_nothing():
     ids = np.array(["<script>alert(1)</script>", '"><img src=x onerror=y>', "a&b"] * 14, dtype=object)[:40]
-    data, found, table = make(40, ids=ids, names=("<b>cat", "dog", "a'b"), all_units=True)
+    _, _, table = make(40, ids=ids, names=("<b>cat", "dog", "a'b"), all_units=True)
     header = dataclasses.replace(table.header, method="<i>m", dataset="</style><script>", warnings=("<u>",))
     page = html_table(IssueTable(header, table.columns).with_columns({"<th>": ["<td>"] * len(table)}))
     body = page.split("</style>", 1)[1]
@@ -433,11 +488,15 @@ def test_notebook_picture_is_cut_and_says_so():
     assert "50 of 299 rows" in page
     assert table._repr_html_() != page  # an id of its own each time
     # bars fall with the probability
-    widths = [float(width) for width in re.findall(r'<rect width="([\d.]+)" height="10" rx="2" style="fill:var\(--bar', page)]
+    widths = [
+        float(width)
+        for width in re.findall(r'<rect width="([\d.]+)" height="10" rx="2" style="fill:var\(--bar', page)
+    ]
     assert widths == sorted(widths, reverse=True)
     assert widths[0] > widths[-1]
 
 
 def test_importing_the_module_loads_nothing_heavy():
-    code = "import sys, labelnoise.core.issues; print([m for m in ('pandas', 'pyarrow', 'rich', 'torch') if m in sys.modules])"
+    heavy = ("pandas", "pyarrow", "rich", "torch", "scipy")
+    code = f"import sys, labelnoise.core.issues; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"

@@ -65,10 +65,7 @@ def test_every_kind_hits_the_rate_and_returns_the_truth(kind: str) -> None:
     labels, options = CASES[kind]
     target = NOISES[kind].load()
     second = annotator_transitions(5, K, 1, mean=0.8, std=0) if kind == "annotators" else 0.2
-    if kind == "instance-dependent":
-        result = target(labels, options["features"], 0.2, 3, n_classes=K)
-    else:
-        result = target(labels, second, 3, **options)
+    result = target(labels, second, 3, **options)
     assert isinstance(result, Corruption)
     if kind != "single-positive":
         realised = result.rates[RATE_OF[kind]] if kind in RATE_OF else result.rate
