@@ -6,14 +6,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
 from labelnoise.core.dataset import Dataset
 from labelnoise.core.domain import DatasetInfo, Domain, data_root
-from labelnoise.core.registry import Registry
+from labelnoise.core.registry import Entry, Registry
+from labelnoise.core.validation import InputError
 from labelnoise.graph.dataset import GraphDataset
+from labelnoise.graph.noise import ENTRIES as NOISE_ENTRIES
 
 __all__ = ["GraphDomain"]
 
 NOISES = Registry("graph noise kind")
+NOISES.add(*NOISE_ENTRIES)
 DETECTORS = Registry("graph detector")
 
 _LI_2023 = "Li, Xiong, Hooi 2023, GraphCleaner, ICML, arXiv 2306.00015"
@@ -36,6 +43,7 @@ DETECTORS.add(
         formula="flag if g(P0[v,l], P1[v,l] .. P3[v,l], L1[v,l] .. L3[v,l]) > 0.97, Mk = (S^k - diag S^k) M",
         helps="Comparing with the published method: F1 .78 on Cora, 10 % symmetric noise.",
         hurts="Flags nodes without edges; precision .47 on CiteSeer; needs labelled validation nodes.",
+        calibrated=False,
     ),
     Entry(
         "votes",
@@ -45,6 +53,7 @@ DETECTORS.add(
         formula="v = D (W + W^2 - diag W^2) Y + pi / 2, margin > .5",
         helps="No features, no training, well under a second: F1 .73 on Cora, 10 % symmetric noise.",
         hurts="Assumes that neighbours agree; F1 .51 on CiteSeer, where nodes have few neighbours.",
+        calibrated=False,
     ),
     Entry(
         "sgc",
@@ -54,6 +63,7 @@ DETECTORS.add(
         formula="p = softmax((S^2 X) B), margin > .5",
         helps="Good ranking for its price: AUC .94 to .98 on Cora and CiteSeer, 10 % noise.",
         hurts="Flags too few where confusions have a direction: recall .53 on Cora, asymmetric noise.",
+        calibrated=False,
     ),
     Entry(
         "votes+sgc",
@@ -62,6 +72,7 @@ DETECTORS.add(
         _TRIVIAL,
         helps="Features and neighbours' labels together: AUC .981 on Cora, 10 % symmetric noise.",
         hurts="Equal weights, whichever of the two is right.",
+        calibrated=False,
     ),
     Entry(
         "confident-learning",
@@ -71,18 +82,21 @@ DETECTORS.add(
         formula="prune by noise rate, quality = p[given]",
         helps="Asymmetric noise: F1 .79 on Cora at 10 %.",
         hurts="Precision .44 on CiteSeer, 10 % symmetric noise; sees neighbours' features, not their labels.",
+        calibrated=False,
     ),
     Entry(
         "flag-nothing",
         "labelnoise.core.bench.baselines:flag_nothing",
         "Trust every label.",
         "this project: what a metric gives for doing nothing",
+        calibrated=False,
     ),
     Entry(
         "random",
         "labelnoise.core.bench.baselines:flag_randomly",
         "Ranks labels at random and flags half of them.",
         "this project: what a metric gives for chance",
+        calibrated=False,
     ),
 )
 
@@ -115,7 +129,131 @@ class GraphDomain(Domain):
         return write_graph(dataset, path)
 
     def describe(self, dataset: Dataset) -> dict[str, Any]:
-        raise NotImplementedError
+        """Size, classes, edges and homophily of a graph, as far as its given labels tell.
+
+        ``edge_homophily`` is the share of edges, both ends labelled, whose labels agree;
+        ``adjusted_homophily`` is ``(agreement - chance) / (1 - chance)`` with the chance that two ends of
+        random edges agree, ``sum_k (D_k / 2m)^2``: 1 for neighbours that always agree, 0 for edges that
+        ignore labels, negative for neighbours that differ. Both are None where there is no such edge.
+
+        References
+        ----------
+        Platonov et al. 2023, Characterizing Graph Datasets for Node Classification, equation 1.
+
+        Examples
+        --------
+        >>> facts = GraphDomain().describe(GraphDomain().load("digits"))
+        >>> facts["nodes"], facts["edges"], facts["edge_homophily"], facts["adjusted_homophily"]
+        (1797, 7522, 0.969, 0.9656)
+        """
+        assert isinstance(dataset, GraphDataset)
+        counts = np.bincount(dataset.given[dataset.labelled], minlength=dataset.n_classes)
+        homophily, adjusted = edge_homophily(dataset)
+        weight = dataset.edge_weight
+        facts: dict[str, Any] = {
+            "name": dataset.name,
+            "source": dataset.source,
+            "nodes": dataset.n_nodes,
+            "labelled": int(dataset.labelled.sum()),
+            "classes": {name: int(count) for name, count in zip(dataset.class_names, counts)},
+            "features": int(dataset.x.shape[1]),
+            "sparse_features": bool(sp.issparse(dataset.x)),
+            "edges": dataset.adjacency.nnz // 2,
+            "stored_edges": dataset.edge_index.shape[1],
+            "directed": _direction(dataset),
+            "weighted": bool(weight is not None and len(weight) and (weight != weight[0]).any()),
+            "isolated_nodes": int((dataset.degree == 0).sum()),
+            "mean_degree": round(float(dataset.degree.mean()), 2),
+            "max_degree": int(dataset.degree.max()),
+            "edge_homophily": homophily,
+            "adjusted_homophily": adjusted,
+            "splits": {name: int(np.asarray(mask).sum()) for name, mask in dataset.masks.items()},
+        }
+        if dataset.is_wrong is not None:
+            facts["known_wrong_labels"] = int(dataset.is_wrong.sum())
+        blank = dataset.meta.get("nodes_without_published_label")
+        if blank:
+            facts["note"] = (
+                f"{len(blank)} nodes have no published label; as in torch-geometric they carry "
+                f"{dataset.class_names[0]!r}."
+            )
+        return facts
 
     def unit_context(self, dataset: Dataset, units: Sequence[int]) -> dict[str, list[Any]]:
-        raise NotImplementedError
+        """For each node its degree and its neighbours' given labels, the most frequent first.
+
+        Examples
+        --------
+        >>> domain = GraphDomain()
+        >>> domain.unit_context(domain.load("papers"), [41, 42])
+        {'degree': [4, 3], 'neighbours': ['security 2, languages 1, networks 1', 'networks 2, languages 1']}
+        """
+        assert isinstance(dataset, GraphDataset)
+        rows = np.asarray(units, dtype=np.int64)
+        if rows.size and (rows.min() < 0 or rows.max() >= dataset.n_nodes):
+            raise InputError(
+                f"units holds {rows.min()} to {rows.max()}; nodes are numbered 0 to {dataset.n_nodes - 1}."
+            )
+        names = [*dataset.class_names, "no label"]
+        counts = _neighbour_labels(dataset, rows)
+        return {
+            "degree": dataset.degree[rows].tolist(),
+            "neighbours": [
+                ", ".join(
+                    f"{names[label]} {int(row[label])}"
+                    for label in np.argsort(-row, kind="stable")
+                    if row[label]
+                )
+                for row in counts
+            ],
+        }
+
+
+def edge_homophily(dataset: GraphDataset) -> tuple[float | None, float | None]:
+    """Share of edges whose ends carry the same given label, and that share adjusted for chance.
+
+    Edges count once and without their weight; those with an unlabelled end do not count.
+
+    Examples
+    --------
+    >>> from labelnoise.graph.arrays import from_arrays
+    >>> graph = from_arrays({"y": [0, 0, 1, 1], "edge_index": [[0, 2, 1], [1, 3, 2]]}, name="path")
+    >>> edge_homophily(graph)
+    (0.6667, 0.3333)
+    """
+    edges = dataset.adjacency.tocoo()
+    one, other = dataset.given[edges.row], dataset.given[edges.col]
+    both = (one >= 0) & (other >= 0)
+    if not both.any():
+        return None, None
+    one, other = one[both], other[both]
+    agreement = float((one == other).mean())
+    share = np.bincount(one, minlength=dataset.n_classes) / len(one)
+    chance = float(share @ share)
+    adjusted = (agreement - chance) / (1.0 - chance) if chance < 1.0 else None
+    return round(agreement, 4), None if adjusted is None else round(adjusted, 4)
+
+
+def _direction(dataset: GraphDataset) -> str:
+    """Whether edges are stored in both directions; methods here use them in both, whatever this says."""
+    row, col = dataset.edge_index
+    keep = row != col
+    pairs = np.unique(row[keep] * dataset.n_nodes + col[keep])
+    if not len(pairs):
+        return "no edges"
+    reverse = np.unique(col[keep] * dataset.n_nodes + row[keep])
+    share = np.isin(pairs, reverse, assume_unique=True).mean()
+    if share == 1.0:
+        return "no, both directions are stored"
+    if share == 0.0:
+        return "each edge is stored once; both directions are used"
+    return f"yes, {share:.0%} of the edges go both ways; both directions are used"
+
+
+def _neighbour_labels(dataset: GraphDataset, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Counts of the given labels among each row's neighbours, those without a label last; (rows, K + 1)."""
+    part = dataset.adjacency[rows]
+    k = dataset.n_classes + 1
+    label = dataset.given[part.indices] % k  # -1, no label, becomes K
+    unit = np.repeat(np.arange(len(rows)), np.diff(part.indptr))
+    return np.bincount(unit * k + label, minlength=len(rows) * k).reshape(len(rows), k)
