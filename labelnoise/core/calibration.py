@@ -107,8 +107,8 @@ def read_with_ambiguity(
     has = given >= 0
     labels, rows = given[has], mixed[has]
     for _ in range(iterations):
-        counts = np.zeros((k, k))
-        np.add.at(counts.T, labels, posterior(rows, transition, labels))
+        expected = posterior(rows, transition, labels)
+        counts = np.stack([np.bincount(labels, weights=column, minlength=k) for column in expected.T])
         stay = np.diag(counts).copy()
         np.fill_diagonal(counts, 0.0)
         left = counts.sum(axis=1)

@@ -98,11 +98,12 @@ class RidgeExpert:
             raise InputError("No unit has a target that may be used; label at least a few units.")
         mean = targets[rows].mean(axis=0)
         inverse, h = self._restricted(used, rows, lam)
-        centred = targets[rows] - mean
-        fitted = U @ (inverse @ (U[rows].T @ centred))
+        # zero rows instead of a copy of the used ones: U is by far the largest array here
+        centred = np.where(used[:, None], targets - mean, 0.0)
+        fitted = U @ (inverse @ (U.T @ centred))
         if not own:
-            share = h[:, None]
-            fitted[rows] = (fitted[rows] - share * centred) / (1.0 - share)
+            share = np.where(used, h, 0.0)[:, None]
+            fitted = (fitted - share * centred) / (1.0 - share)
         return fitted + mean
 
     def leave_group_out(self, targets: Matrix, groups: NDArray[np.integer[Any]], *, lam: float) -> Matrix:
@@ -131,16 +132,18 @@ class RidgeExpert:
     def _restricted(
         self, used: NDArray[np.bool_], rows: NDArray[np.integer[Any]], lam: float
     ) -> tuple[Matrix, NDArray[np.float64]]:
-        """Inverse of the regularised Gram of the used rows, and their leverages; kept for the next labels."""
+        """Inverse of the regularised Gram of the used rows, and leverages under it; kept for the next labels."""
         key = (lam, hashlib.blake2b(np.packbits(used).tobytes(), digest_size=16).digest())
         if key not in self._cache:
             if len(self._cache) >= CACHED_FITS:
                 self._cache.pop(next(iter(self._cache)))
-            part = self._rotated[rows]
-            gram = part.T @ part
+            # the rotated features have a diagonal Gram matrix, so only the smaller side is multiplied out
+            few = 2 * len(rows) <= len(used)
+            side = self._rotated[rows] if few else self._rotated[~used]
+            gram = side.T @ side if few else np.diag(self._values) - side.T @ side
             gram[np.diag_indices_from(gram)] += lam
             inverse = np.linalg.inv(gram)
-            self._cache[key] = (inverse, np.einsum("ij,ij->i", part @ inverse, part))
+            self._cache[key] = (inverse, np.einsum("ij,ij->i", self._rotated @ inverse, self._rotated))
         return self._cache[key]
 
 

@@ -105,22 +105,31 @@ def _logits(evidence: Array, covariates: Array, w: Array, v: Array, b: Array) ->
 def _objective(
     theta: Array, evidence: Array, covariate: Array, given: NDArray[np.int64], concentration: float
 ) -> tuple[float, Array]:
-    m, _, k = evidence.shape
+    """Penalised negative log-likelihood and its gradient; evidence is (M, K, n), classes before units.
+
+    This order keeps every reduction over classes contiguous, which is most of the cost.
+    """
+    m, k, n = evidence.shape
     w, v, b, eta, rho = _unpack(theta, m, len(covariate), k)
     transition, rate, share = _transition(eta, rho)
-    p = _softmax(_logits(evidence, covariate, w, v, b))
-    joint = p * transition.T[given]
-    total = np.maximum(joint.sum(axis=1), 1e-300)
-    r = joint / total[:, None]
+    flat = evidence.reshape(m, k * n)
+    z = (w @ flat).reshape(k, n)
+    for slope, u in zip(v, covariate, strict=True):
+        z += u * (slope @ flat).reshape(k, n)
+    z += b[:, None]
+    z -= z.max(axis=0)
+    p = np.exp(z, out=z)
+    p /= p.sum(axis=0)
+    r = p * transition[:, given]
+    total = np.maximum(r.sum(axis=0), 1e-300)
+    r /= total
     loss = -float(np.log(total).sum())
 
     residual = p - r
-    flat = evidence.reshape(m, -1)
     gw = flat @ residual.ravel()
-    gv = np.array([flat @ (residual * u[:, None]).ravel() for u in covariate]).reshape(v.shape)
-    gb = residual.sum(axis=0)
-    counts = np.zeros((k, k))
-    np.add.at(counts.T, given, r)  # counts[true, given]
+    gv = np.array([flat @ (residual * u).ravel() for u in covariate]).reshape(v.shape)
+    gb = residual.sum(axis=1)
+    counts = np.stack([np.bincount(given, weights=row, minlength=k) for row in r])  # counts[true, given]
     stay = np.diag(counts).copy()
     counts[np.diag_indices(k)] = 0.0
     left = counts.sum(axis=1)
@@ -161,7 +170,7 @@ def _fit_once(
 ) -> StackerFit:
     from scipy.optimize import minimize
 
-    m, _, k = evidence.shape
+    m, k, _ = evidence.shape
     if start is None:
         start = np.concatenate(
             [
@@ -184,16 +193,13 @@ def _fit_once(
     return StackerFit(w, v, b, matrix, concentration, result.x, float(result.fun), bool(result.success))
 
 
-def _best_concentration(
-    evidence: Array, covariate: Array, given: NDArray[np.int64], fit: StackerFit
-) -> float:
+def _best_concentration(probs: Array, given: NDArray[np.int64], fit: StackerFit) -> float:
     """The Dirichlet concentration under which the expected confusions are most likely (type II likelihood)."""
     from scipy.special import gammaln
 
-    k = evidence.shape[2]
-    r = posterior(predict(fit, evidence, covariate), fit.transition, given)
-    counts = np.zeros((k, k))
-    np.add.at(counts.T, given, r)
+    k = probs.shape[1]
+    r = posterior(probs, fit.transition, given)
+    counts = np.stack([np.bincount(given, weights=row, minlength=k) for row in r.T])
     off = counts[~np.eye(k, dtype=bool)].reshape(k, k - 1)
     grid = np.geomspace(0.5, 1e4, 40)
     each = grid[:, None, None] / (k - 1)
@@ -262,19 +268,20 @@ def fit_stacker(
     k = evidence.shape[2]
     u = _rows(covariate, len(labels))
     theta = None if start is None else start.theta
+    by_class = np.ascontiguousarray(evidence.transpose(0, 2, 1))
     if concentration is not None or k < 3:
-        return _fit_once(evidence, u, labels, concentration or 1.0, theta, iterations)
-    current = float(k - 1) if start is None or start.concentration >= UNIFORM else start.concentration
+        return _fit_once(by_class, u, labels, concentration or 1.0, theta, iterations)
+    current = float(k - 1) if start is None or start.uniform else start.concentration
     for _ in range(2):
-        fit = _fit_once(evidence, u, labels, current, theta, iterations)
+        fit = _fit_once(by_class, u, labels, current, theta, iterations)
         theta = fit.theta
-        better = _best_concentration(evidence, u, labels, fit)
+        better = _best_concentration(predict(fit, evidence, u), labels, fit)
         moved = abs(np.log(better / current))
         current = better
         if moved < 0.3:
             break
-    free = _fit_once(evidence, u, labels, current, theta, iterations)
-    even = _fit_once(evidence, u, labels, UNIFORM, _even_start(theta, len(evidence), k), iterations)
+    free = _fit_once(by_class, u, labels, current, theta, iterations)
+    even = _fit_once(by_class, u, labels, UNIFORM, _even_start(free.theta, k), iterations)
     gain = _likelihood(free, evidence, u, labels) - _likelihood(even, evidence, u, labels)
     return free if gain > EVIDENCE_PER_PARAMETER * k * (k - 2) else even
 
@@ -286,7 +293,8 @@ def _rows(covariate: Array | None, n: int) -> Array:
     return np.atleast_2d(np.asarray(covariate, dtype=np.float64))
 
 
-def _even_start(theta: Array, m: int, k: int) -> Array:
+def _even_start(theta: Array, k: int) -> Array:
+    """The same parameters with even off-diagonal shares."""
     start = theta.copy()
     start[-k * (k - 1) :] = 0.0
     return start

@@ -22,7 +22,7 @@ def simulate(kind, rate, n=4000, k=4, seed=0, separation=3.0):
 @pytest.mark.parametrize("k", [2, 3, 5])
 def test_gradient(k):
     rng = np.random.default_rng(k)
-    evidence = rng.normal(size=(2, 30, k))
+    evidence = rng.normal(size=(2, k, 30))
     covariate = rng.normal(size=(2, 30))
     given = rng.integers(0, k, 30)
     size = 2 + 4 + 2 * k + (k * (k - 1) if k > 2 else 0)
