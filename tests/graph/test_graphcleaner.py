@@ -191,8 +191,11 @@ def test_warnings_name_isolated_nodes_and_unconfused_classes() -> None:
     )
     alone = (graph.degree == 0).sum()
     assert alone >= 3
-    sentences = _warnings(graph, np.array([0, 0, 2]), np.array([[0.9, 0.1, 0], [0, 1, 0], [0, 0, 1]]))
+    sentences = _warnings(
+        graph, np.array([0, 0, 2]), np.array([[0.9, 0.1, 0], [0, 1, 0], [0, 0, 1]]), graph.degree == 0
+    )
     assert f"{alone} labelled nodes have no edge" in sentences[0]
+    assert f"{alone} of them are flagged" in sentences[0]
     assert "no node of 'c' with another" in sentences[1]
     assert len(sentences) == 2
 
