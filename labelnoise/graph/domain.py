@@ -42,7 +42,7 @@ DETECTORS.add(
         _LI_2023,
         formula="flag if g(P0[v,l], P1[v,l] .. P3[v,l], L1[v,l] .. L3[v,l]) > 0.97, Mk = (S^k - diag S^k) M",
         helps="Comparing with the published method: F1 .77 on Cora, 10 % symmetric noise.",
-        hurts="Flags nodes without edges; precision .46 on CiteSeer; needs labelled validation nodes.",
+        hurts="Flags half of the nodes without edges; precision .46 on CiteSeer; needs validation labels.",
         calibrated=False,
     ),
     Entry(
