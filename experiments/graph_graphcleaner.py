@@ -36,12 +36,11 @@ def run_setting(
     setting: dict[str, Any], config: dict[str, Any], method: str, options: dict[str, Any]
 ) -> list[dict[str, Any]]:
     """One row per (noise seed, model seed)."""
-    from labelnoise.graph.data import load_graph
-    from labelnoise.graph.noise import graphcleaner_protocol
-
     from labelnoise.core.domain import data_root
     from labelnoise.core.evaluation import detection_metrics
+    from labelnoise.graph.data import load_graph
     from labelnoise.graph.domain import DETECTORS
+    from labelnoise.graph.noise import graphcleaner_protocol
 
     graph = load_graph(setting["dataset"], root=data_root("graph"))
     scored = graph.masks[config["score_on"]]

@@ -195,7 +195,7 @@ def detect_faithful(
         confidence=probs_best.max(axis=1),
         transition=transition,
         evidence=dict(zip(FEATURES, features.T)),
-        warnings=_warnings(dataset, given[val_rows], transition),
+        warnings=_warnings(dataset, given[val_rows], transition, score > threshold),
         info={
             "base": base,
             "threshold": threshold,
@@ -381,14 +381,17 @@ def _fit_detector(
 
 
 def _warnings(
-    dataset: GraphDataset, val_labels: NDArray[np.int64], transition: NDArray[np.float64]
+    dataset: GraphDataset,
+    val_labels: NDArray[np.int64],
+    transition: NDArray[np.float64],
+    flagged: NDArray[np.bool_],
 ) -> tuple[str, ...]:
     warnings = []
-    alone = int((dataset.labelled & (dataset.degree == 0)).sum())
-    if alone:
+    alone = dataset.labelled & (dataset.degree == 0)
+    if alone.any():
         warnings.append(
-            f"{alone} labelled nodes have no edge; nothing around them agrees with their label, so most of "
-            "them are flagged, right or wrong."
+            f"{alone.sum()} labelled nodes have no edge, so nothing around them agrees with their label, right or "
+            f"wrong; {(alone & flagged).sum()} of them are flagged."
         )
     never = [name for c, name in enumerate(dataset.class_names) if transition[c, c] == 1 and c in val_labels]
     if never:

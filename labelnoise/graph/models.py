@@ -77,7 +77,8 @@ def train_node_classifier(
     Raises
     ------
     InputError
-        No labelled training node, no labelled validation node to select by, masks of a wrong length.
+        No features, no labelled training node, no labelled validation node to select by, masks of a wrong
+        length.
 
     Notes
     -----
@@ -106,6 +107,10 @@ def train_node_classifier(
     if len(given) != n:
         raise InputError(f"labels has {len(given)} entries for {n} nodes; give one per node, -1 for none.")
     train, val = _rows(train_mask, given, "train_mask"), _rows(val_mask, given, "val_mask")
+    if dataset.x.shape[1] == 0:
+        raise InputError(
+            "The graph has no node features; a network needs some, the detector 'votes' does not."
+        )
     if len(train) == 0:
         raise InputError("No training node carries a label; widen train_mask or give labels.")
     if len(val) == 0 and select == "noisy-validation":
@@ -189,7 +194,7 @@ class _Network:
 
     def __init__(self, dataset: GraphDataset, model: str, rng: np.random.Generator) -> None:
         self.layers = _LAYERS[model]
-        self.x = dataset.x
+        self.x = sp.csr_array(dataset.x) if sp.issparse(dataset.x) else dataset.x
         if model == "gin":
             self.edges = sp.csr_array(dataset.adjacency + sp.eye_array(dataset.n_nodes, format="csr"))
         else:

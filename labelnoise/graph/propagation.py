@@ -40,7 +40,8 @@ def _scaled(
     data = matrix.data * np.repeat(left, np.diff(matrix.indptr))
     if right is not None:
         data *= right[matrix.indices]
-    return sp.csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
+    # Copies, so that changing the result in place cannot reach the caller's matrix.
+    return sp.csr_array((data, matrix.indices.copy(), matrix.indptr.copy()), shape=matrix.shape)
 
 
 def _power(degrees: NDArray[Any], exponent: float) -> NDArray[np.float64]:

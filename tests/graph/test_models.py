@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -210,6 +211,9 @@ def test_refusals() -> None:
     graph = two_blocks()
     train, val = masks(graph.n_nodes)
     none = np.zeros(graph.n_nodes, bool)
+    bare = replace(graph, x=np.zeros((graph.n_nodes, 0)))
+    with pytest.raises(InputError, match="no node features"):
+        train_node_classifier(bare, graph.given, train, val, seed=0)
     for arguments, options, words in (
         ((graph.given, none, val), {}, "No training node"),
         ((graph.given, train, none), {}, "No validation node"),

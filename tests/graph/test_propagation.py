@@ -94,6 +94,15 @@ def test_normalisations() -> None:
     np.testing.assert_allclose(gcn_adjacency(undirected).toarray(), scale @ loops @ scale)
 
 
+def test_results_share_no_memory_with_the_input() -> None:
+    adjacency = sp.csr_array(np.array([[0.0, 1], [1, 0]]))
+    for normalise in (random_walk, symmetric_adjacency, gcn_adjacency):
+        result = normalise(adjacency)
+        for ours in (result.data, result.indices, result.indptr):
+            for theirs in (adjacency.data, adjacency.indices, adjacency.indptr):
+                assert not np.shares_memory(ours, theirs)
+
+
 def test_an_empty_graph() -> None:
     empty = sp.csr_array((3, 3))
     assert not np.any(closed_walk_diagonals(empty))
