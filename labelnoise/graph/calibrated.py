@@ -179,8 +179,8 @@ def detect_calibrated(
     -------
     Detection
         With ``p_wrong``, ``count``, ``transition`` and the evidence columns ``p_given`` (probability of the
-        given label as seen from everything but itself), ``neighbour_agreement`` (share of labelled neighbours
-        with the same label, 0 without any) and ``degree``.
+        given label as seen from everything but itself) and ``neighbour_agreement`` (share of labelled
+        neighbours with the same label, 0 without any).
 
     Raises
     ------
@@ -260,9 +260,8 @@ def detect_calibrated(
         evidence={
             "p_given": np.where(has, probs[np.arange(node.n), np.maximum(given, 0)], 0.0),
             "neighbour_agreement": _agreement(dataset),
-            "degree": dataset.degree,
         },
-        warnings=_warnings(dataset, overlap, conflicts, cautious, careful),
+        warnings=_warnings(dataset, count, overlap, conflicts, cautious, share, careful),
         info={
             "mode": "calibrated",
             "errors": "uniform" if fit.uniform else "class-dependent",
@@ -318,14 +317,26 @@ def _agreement(dataset: GraphDataset) -> NDArray[np.float64]:
 
 
 def _warnings(
-    dataset: GraphDataset, overlap: float, conflicts: float, cautious: float, share: float
+    dataset: GraphDataset,
+    count: CountEstimate,
+    overlap: float,
+    conflicts: float,
+    cautious: float,
+    odd: float,
+    share: float,
 ) -> tuple[str, ...]:
+    """What the user has to know to read the count rightly."""
     found = []
     if overlap > OVERLAP:
         found.append(
             f"Classes overlap: {overlap:.0%} of the nodes could as well belong to another class, so read the count "
-            f"as labels that conflict with the evidence, not as errors. {conflicts:.0f} conflicts are expected; if "
-            f"{share:.0%} of the nodes are odd but right, {cautious:.0f} of them are errors."
+            f"as labels that conflict with the evidence, not as errors. Taken alone, {conflicts:.0f} labels conflict; "
+            f"if {share:.0%} of the nodes are odd but right, {cautious:.0f} of them are errors."
+        )
+    elif conflicts > 1.3 * count.expected + 1:
+        found.append(
+            f"{conflicts:.0f} labels conflict with the evidence, but so few that most may be odd rather than wrong "
+            f"({odd:.1%} of the nodes are allowed to be; --set ambiguity=0 allows none)."
         )
     if dataset.n_classes == 2:
         found.append(

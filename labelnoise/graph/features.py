@@ -26,13 +26,13 @@ def weighted_features(x: NDArray[np.floating[Any]] | sp.csr_array, degree: NDArr
     rows; dense real features are standardised, joined by log degree and divided by sqrt(d).
     """
     n = x.shape[0]
-    density = x.nnz / max(n * x.shape[1], 1) if sp.issparse(x) else np.count_nonzero(x) / max(x.size, 1)
-    values = x.data if sp.issparse(x) else x
+    values = np.asarray(x) if isinstance(x, np.ndarray) else x.data
+    density = np.count_nonzero(values) / max(n * x.shape[1], 1)
     if x.shape[1] and density < 0.5 and (values.size == 0 or values.min() >= 0):
         counts = sp.csr_array(x, dtype=np.float64)
         frequency = np.bincount(counts.indices, minlength=counts.shape[1])
         return _unit_rows(counts @ sp.diags_array(np.log((n + 1) / (frequency + 1))))
-    dense = np.asarray(x.todense() if sp.issparse(x) else x, dtype=np.float64)
+    dense = np.asarray(x if isinstance(x, np.ndarray) else x.todense(), dtype=np.float64)
     spread = dense.std(axis=0)
     kept = dense[:, spread > 0]
     standard = (kept - kept.mean(axis=0)) / spread[spread > 0]
@@ -81,7 +81,7 @@ def diffused_features(
     # single precision halves the traffic of the sparse products, which is all the cost here
     smooth = sp.csr_array((1 - restart) * (scale @ loops @ scale), dtype=np.float32)
 
-    def diffuse(m: Matrix) -> Matrix:
+    def diffuse(m: Any) -> Any:
         source = np.float32(restart) * np.asarray(m, dtype=np.float32)
         z = np.asarray(m, dtype=np.float32)
         for _ in range(hops):

@@ -8,6 +8,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from labelnoise.graph.propagation import closed_walk_diagonals, random_walk, walk_means
+
 __all__ = ["Votes", "vote_scores"]
 
 Matrix = NDArray[np.float64]
@@ -23,41 +25,40 @@ class Votes:
 
     Notes
     -----
-    ``v1 = W Y``, ``v2 = W v1 - diag(W^2) Y``, ``v3 = W W v1 - diag(W^3) Y`` with ``W = D^-1 A``: returning
-    walks, which would count a node's own label, are taken out through the two diagonals. These are computed
-    edge by edge; W^2 is never stored.
+    ``v_k = (W^k - diag(W^k)) Y`` with ``W = D^-1 A``: returning walks, which would count a node's own label,
+    are taken out (`labelnoise.graph.propagation.walk_means`).
+
+    Examples
+    --------
+    >>> import numpy as np, scipy.sparse as sp
+    >>> path = sp.csr_array([[0.0, 1, 0], [1, 0, 1], [0, 1, 0]])
+    >>> Votes(path)(np.eye(2)[[0, 1, 0]])[1].tolist()
+    [[0.5, 0.0], [0.0, 0.0], [0.5, 0.0]]
     """
 
     def __init__(self, adjacency: sp.csr_array) -> None:
-        weight = np.asarray(adjacency.sum(axis=1)).ravel()
-        self.isolated = weight == 0
-        self._walk = sp.csr_array(sp.diags_array(1.0 / np.where(self.isolated, 1.0, weight)) @ adjacency)
+        self._walk = random_walk(adjacency)
 
     @cached_property
-    def _diagonals(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        walk = self._walk
-        back = sp.csr_array(walk.T)
-        second = np.asarray(walk.multiply(back).sum(axis=1)).ravel()
-        third = np.zeros(walk.shape[0])
-        step = max(1, int(2e6 / max(walk.nnz / max(walk.shape[0], 1), 1) ** 2))
-        for begin in range(0, walk.shape[0], step):
-            two = walk[begin : begin + step] @ walk
-            third[begin : begin + step] = np.asarray(
-                two.multiply(back[begin : begin + step]).sum(axis=1)
-            ).ravel()
-        return second, third
+    def _diagonals(self) -> tuple[Matrix, Matrix]:
+        return closed_walk_diagonals(self._walk)
 
     def __call__(self, targets: Matrix) -> list[Matrix]:
         """Votes of one, two and three hops, each (n, K); all-zero rows of targets do not vote."""
-        second, third = self._diagonals
-        one = self._walk @ targets
-        two = self._walk @ one
-        three = self._walk @ two
-        return [one, two - second[:, None] * targets, three - third[:, None] * targets]
+        return walk_means(self._walk, targets, hops=3, diagonals=self._diagonals)
 
 
 def vote_scores(votes: Matrix, prior: NDArray[np.float64], *, strength: float = 0.1) -> Matrix:
-    """Votes as log-odds against the class prior; a node nobody votes for scores 0 in every class."""
+    """Votes as log-odds against the class prior; a node nobody votes for scores 0 in every class.
+
+    ``log((v_c + strength prior_c) / (sum v + strength)) - log prior_c``, shape (n, K).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> vote_scores(np.array([[0.0, 0.0], [0.9, 0.1]]), np.array([0.5, 0.5])).round(2).tolist()
+    [[0.0, 0.0], [0.55, -1.3]]
+    """
     total = votes.sum(axis=1, keepdims=True)
     return np.log((np.maximum(votes, 0) + strength * prior) / (np.maximum(total, 0) + strength)) - np.log(
         prior
