@@ -25,7 +25,6 @@ SLOPE_SPREAD = 0.5
 RATE_LOGIT = -2.5
 #: Where the fit starts (about 27%): from below, strong class-pair noise ends in a solution without noise.
 START_LOGIT = -1.0
-#: class-dependent. Akaike's criterion asks for 1 per parameter, which chance passes in some per cent of data sets.
 #: The concentration that a fit without a warm start begins with: few kinds of confusion per class.
 SPARSE = 1.0
 #: Sum of the experts' weights in the sharpened start.
