@@ -152,7 +152,7 @@ def test_a_path_wins_over_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("typed", ["nowhere.npz", "nowhere.csv", "some/nowhere", "./nowhere"])
 def test_a_path_that_is_not_there(typed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="no file or folder|Unknown graph"):
+    with pytest.raises(InputError, match=r"no file or folder|Unknown graph"):
         load_graph(typed)
 
 

@@ -15,6 +15,8 @@ from labelnoise.graph.checksums import SHA256
 from labelnoise.graph.data import load_graph
 from labelnoise.graph.public import PUBLIC
 
+Arrays = dict[str, np.ndarray]
+
 LOCAL = ["Cora", "CiteSeer", "Photo", "CS", "DBLP", "Tolokers", "Minesweeper"]
 N_CLASSES = {"Cora": 7, "CiteSeer": 6, "Photo": 8, "CS": 15, "DBLP": 4, "Tolokers": 2, "Minesweeper": 2}
 
@@ -42,7 +44,9 @@ def in_order(edges: np.ndarray) -> np.ndarray:
 def test_equal_to_torch_geometric(name: str, real_data: Path, tmp_path: Path) -> None:
     folder = PUBLIC[name].folder
     # torch-geometric writes beside the raw files, and these may be read-only.
-    shutil.copytree(real_data / "graph" / folder / "raw", tmp_path / folder / "raw", copy_function=shutil.copyfile)
+    shutil.copytree(
+        real_data / "graph" / folder / "raw", tmp_path / folder / "raw", copy_function=shutil.copyfile
+    )
     theirs = torch_geometric_data(name, tmp_path)
     ours = load_graph(name, root=tmp_path)
     assert ours.x.dtype == np.float32
@@ -127,16 +131,6 @@ def test_folders_and_files_are_torch_geometrics() -> None:
         assert {files} if isinstance(files, str) else set(files) == set(ours.files)
 
 
-def shchur_arrays() -> dict[str, np.ndarray]:
-    adjacency = sp.csr_array(np.array([[1, 1, 0], [0, 0, 2], [0, 0, 0]], dtype=np.float32))
-    features = sp.csr_array(np.array([[0.5, 0], [0, 3], [0, 0]], dtype=np.float32))
-    arrays = {"labels": np.array([0, 1, 1])}
-    for what, matrix in (("adj", adjacency), ("attr", features)):
-        for part in ("data", "indices", "indptr", "shape"):
-            arrays[f"{what}_{part}"] = np.asarray(getattr(matrix, part))
-    return arrays
-
-
 def put(tmp_path: Path, name: str, **arrays: np.ndarray) -> Path:
     folder = tmp_path / PUBLIC[name].folder / "raw"
     folder.mkdir(parents=True, exist_ok=True)
@@ -144,32 +138,34 @@ def put(tmp_path: Path, name: str, **arrays: np.ndarray) -> Path:
     return tmp_path
 
 
-def test_benchmark_layout_is_made_binary_and_undirected(tmp_path: Path) -> None:
+def test_benchmark_layout_is_made_binary_and_undirected(tmp_path: Path, shchur_arrays: Arrays) -> None:
     names = np.array(["red", "green"])
-    graph = load_graph("computers", root=put(tmp_path, "Computers", **shchur_arrays(), class_names=names))
+    graph = load_graph("computers", root=put(tmp_path, "Computers", **shchur_arrays, class_names=names))
     assert graph.x.toarray().tolist() == [[1, 0], [0, 1], [0, 0]]
     assert graph.edge_index.tolist() == [[0, 1, 1, 2], [1, 0, 2, 1]]
     assert graph.class_names == ("red", "green")
 
 
-def test_class_names_stored_as_objects_are_left_alone(tmp_path: Path) -> None:
-    """The published files keep some names as pickled objects; the numbers beside them are read all the same."""
+def test_class_names_stored_as_objects_are_left_alone(tmp_path: Path, shchur_arrays: Arrays) -> None:
+    """The published files keep some names as pickled objects; the numbers beside them are read."""
     names = np.array(["red", "green"], dtype=object)
-    graph = load_graph("computers", root=put(tmp_path, "Computers", **shchur_arrays(), class_names=names))
+    graph = load_graph("computers", root=put(tmp_path, "Computers", **shchur_arrays, class_names=names))
     assert graph.class_names == ("0", "1")
 
 
 @pytest.mark.parametrize("key", ["labels", "adj_indices", "attr_shape"])
-def test_a_missing_array_is_named(tmp_path: Path, key: str) -> None:
-    arrays = shchur_arrays()
+def test_a_missing_array_is_named(tmp_path: Path, shchur_arrays: Arrays, key: str) -> None:
+    arrays = dict(shchur_arrays)
     del arrays[key]
     with pytest.raises(InputError, match=f"lacks {key}"):
         load_graph("computers", root=put(tmp_path, "Computers", **arrays))
 
 
 @pytest.mark.parametrize("key", ["adj_indices", "attr_indices", "adj_indptr"])
-def test_indices_out_of_range_never_reach_compiled_code(tmp_path: Path, key: str) -> None:
-    arrays = shchur_arrays()
+def test_indices_out_of_range_never_reach_compiled_code(
+    tmp_path: Path, shchur_arrays: Arrays, key: str
+) -> None:
+    arrays = dict(shchur_arrays)
     arrays[key] = arrays[key] + 1000
     with pytest.raises(InputError):
         load_graph("computers", root=put(tmp_path, "Computers", **arrays))
