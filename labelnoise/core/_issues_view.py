@@ -8,6 +8,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import numpy as np
+
 if TYPE_CHECKING:
     from labelnoise.core.issues import IssueTable
 
@@ -132,6 +134,10 @@ def print_table(table: IssueTable, limit: int, *, width: int | None = None) -> N
         console.print(sentence, soft_wrap=True)  # whole lines in a pipe; a terminal folds them itself
     shown = list(table.rows(limit)) if limit > 0 else []
     if not shown:
+        if limit > 0:
+            console.print(
+                Text("No label is suspicious enough; --top 10 shows the ten most suspicious all the same.")
+            )
         return
     names = _fitting(table, shown, console.width)
     grid = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
@@ -163,6 +169,8 @@ def _always_hidden(table: IssueTable) -> set[str]:
         hidden.add("kind")
     if columns["flagged"].all():
         hidden.add("flagged")
+    if "p_wrong" in columns and np.allclose(columns["quality"], 1 - columns["p_wrong"]):
+        hidden.add("quality")
     if columns["unit"].dtype.kind == "i" and (columns["unit"] == columns["index"]).all():
         hidden.add("index")
     return hidden
@@ -172,10 +180,12 @@ def _fitting(table: IssueTable, rows: list[dict[str, Any]], width: int) -> list[
     """The columns that fit side by side, the most useful first."""
     # Context is for people, evidence for machines, yet a table does not tell them apart: text comes first.
     extra = sorted(table.extra, key=lambda name: table.columns[name].dtype.kind != "O")
-    wanted = ["rank", "unit", "given", "suggested", "p_wrong", "kind", "flagged", "quality", "confidence"]
+    texts = [name for name in extra if table.columns[name].dtype.kind == "O"]
+    scores = ["quality", "confidence"]
+    wanted = ["rank", "unit", "given", "suggested", "p_wrong", "kind", "flagged"]
     hidden = _always_hidden(table)
     chosen, used = [], 0
-    for name in [*wanted, *extra, "index"]:
+    for name in [*wanted, *texts, *scores, *(name for name in extra if name not in texts), "index"]:
         if name not in table.columns or name in hidden:
             continue
         title = table.header.unit_name if name == "unit" else name
@@ -185,7 +195,7 @@ def _fitting(table: IssueTable, rows: list[dict[str, Any]], width: int) -> list[
         if used + size - 2 <= width or name in ("rank", "unit", "given", "suggested"):
             chosen.append(name)
             used += size
-    return [name for name in [*wanted, *table.extra, "index"] if name in chosen]
+    return [name for name in [*wanted, *scores, *table.extra, "index"] if name in chosen]
 
 
 # ------------------------------------------------------------------------------------------------- HTML

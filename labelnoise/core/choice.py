@@ -88,7 +88,8 @@ def decision(
     from labelnoise.core.decision import decide
 
     words = " ".join([rule, *(f"{value:g}" for value in numbers.values())])
-    return decide(detection.p_wrong, rule=rule, **numbers), words  # type: ignore[arg-type]
+    flagged = decide(detection.p_wrong, rule=rule, strata=detection.strata, **numbers)  # type: ignore[arg-type]
+    return flagged, words
 
 
 def not_calibrated(rule: str, method: str, calibrated: tuple[str, ...]) -> InputError:

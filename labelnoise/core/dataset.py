@@ -83,7 +83,9 @@ class Dataset:
         for name in ("true", "unit_ids", "groups"):
             value = getattr(self, name)
             if value is not None and len(value) != len(self.given):
-                raise InputError(f"{name} has {len(value)} entries for {len(self.given)} given labels; give one each.")
+                raise InputError(
+                    f"{name} has {len(value)} entries for {len(self.given)} given labels; give one each."
+                )
 
     @property
     def n_units(self) -> int:
@@ -112,13 +114,21 @@ class Dataset:
             return None
         return (self.given >= 0) & (self.true >= 0) & (self.given != self.true)
 
-    def with_labels(self, given: NDArray[np.int64], *, true: NDArray[np.int64] | None = None, **meta: Any) -> Self:
+    def with_labels(
+        self, given: NDArray[np.int64], *, true: NDArray[np.int64] | None = None, **meta: Any
+    ) -> Self:
         """A copy with other given labels (and, if passed, true ones); everything else is shared."""
-        return replace(self, given=given, true=self.true if true is None else true, meta={**self.meta, **meta})
+        return replace(
+            self, given=given, true=self.true if true is None else true, meta={**self.meta, **meta}
+        )
 
     def arrays(self) -> dict[str, Any]:
         """The arrays that determine a result; a modality adds its own (features, edges, ...)."""
-        return {"given": self.given, "groups": self.groups, "class_names": np.array(self.class_names, dtype=object)}
+        return {
+            "given": self.given,
+            "groups": self.groups,
+            "class_names": np.array(self.class_names, dtype=object),
+        }
 
     def content_hash(self) -> str:
         """A hash of everything that determines a detection; true labels and names of units are left out."""

@@ -56,6 +56,9 @@ class Detection:
         Calibrated probability that the given label is wrong; None for methods that only rank.
     count : CountEstimate, optional
         Expected number of wrong labels.
+    strata : ndarray of int, shape (n,), optional
+        Parts of the data with evidence of different strength (0 is the best part), among which
+        `labelnoise.core.decision.decide` keeps false alarms in proportion.
     transition : ndarray of float, shape (K, K), optional
         Estimated ``T[i, j] = P(given = j | true = i)``.
     evidence : mapping of str to ndarray of shape (n,)
@@ -73,6 +76,7 @@ class Detection:
     confidence: NDArray[np.float64]
     p_wrong: NDArray[np.float64] | None = None
     count: CountEstimate | None = None
+    strata: NDArray[np.int64] | None = None
     transition: NDArray[np.float64] | None = None
     evidence: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
@@ -85,12 +89,17 @@ class Detection:
             "suggested": self.suggested,
             "confidence": self.confidence,
             "p_wrong": self.p_wrong,
+            "strata": self.strata,
             **self.evidence,
         }
         for name, column in columns.items():
             if column is not None and len(column) != n:
-                raise InputError(f"{name} has {len(column)} entries for {n} units; a detector returns one per unit.")
+                raise InputError(
+                    f"{name} has {len(column)} entries for {n} units; a detector returns one per unit."
+                )
         for name in ("quality", "confidence", "p_wrong"):
             column = getattr(self, name)
             if column is not None and not np.isfinite(column).all():
-                raise InputError(f"{name} of {self.method!r} holds NaN or infinity; a detector must not return any.")
+                raise InputError(
+                    f"{name} of {self.method!r} holds NaN or infinity; a detector must not return any."
+                )

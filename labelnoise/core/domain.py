@@ -104,7 +104,9 @@ class Domain(ABC):
         noisy = dataset.with_labels(corruption.labels, true=dataset.given, corruption=record)
         return noisy, corruption
 
-    def detect(self, dataset: Dataset, *, method: str | None = None, seed: int = 0, **options: Any) -> Detection:
+    def detect(
+        self, dataset: Dataset, *, method: str | None = None, seed: int = 0, **options: Any
+    ) -> Detection:
         """Judge every given label."""
         entry = self.detectors[method or self.default_detector]
         result: Detection = entry.load()(dataset, seed, **{**entry.options, **options})
@@ -143,7 +145,9 @@ def get_domain(name: str) -> Domain:
     """
     points = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
     if not points:
-        raise InputError("No modality is installed; install the package itself, for instance pip install labelnoise.")
+        raise InputError(
+            "No modality is installed; install the package itself, for instance pip install labelnoise."
+        )
     choose(name, points, "domain")
     try:
         cls = points[name].load()

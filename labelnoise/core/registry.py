@@ -71,7 +71,9 @@ class Registry(Mapping[str, Entry]):
         """Register entries; a name is taken once."""
         for entry in entries:
             if entry.name in self._entries:
-                raise InputError(f"The {self.what} {entry.name!r} is registered already; choose another name.")
+                raise InputError(
+                    f"The {self.what} {entry.name!r} is registered already; choose another name."
+                )
             self._entries[entry.name] = entry
 
     def __getitem__(self, name: str) -> Entry:

@@ -17,8 +17,8 @@ __all__ = [
     "as_probs",
     "as_rate",
     "as_transition",
-    "choose",
     "check_same_length",
+    "choose",
 ]
 
 #: The label of a unit that has none. Every modality translates its own sentinel (-100, 255, ...) to this.
@@ -42,10 +42,10 @@ def choose(value: str, allowed: Iterable[str], what: str) -> str:
     --------
     >>> choose("symmetric", ["symmetric", "pair"], "noise kind")
     'symmetric'
-    >>> choose("symetric", ["symmetric", "pair"], "noise kind")
+    >>> choose("symetric", ["symmetric", "pair"], "kind")
     Traceback (most recent call last):
         ...
-    labelnoise.core.validation.InputError: Unknown noise kind 'symetric'. Choose one of: pair, symmetric. Did you mean 'symmetric'?
+    labelnoise.core.validation.InputError: Unknown kind 'symetric'. Choose one of: pair, symmetric. Did you mean 'symmetric'?
     """
     names = sorted(allowed)
     if value in names:
@@ -91,7 +91,9 @@ def as_labels(labels: ArrayLike, *, n_classes: int | None = None, name: str = "l
         array = array.astype(np.int64)
     if array.dtype.kind == "f":
         if not np.all(np.isfinite(array)) or np.any(array != np.floor(array)):
-            raise InputError(f"{name} holds fractions or NaN; class ids are whole numbers, -1 for 'no label'.")
+            raise InputError(
+                f"{name} holds fractions or NaN; class ids are whole numbers, -1 for 'no label'."
+            )
     elif array.size and array.dtype.kind not in "iu":
         raise InputError(
             f"{name} holds {array.dtype} values; class ids are whole numbers from 0, -1 for 'no label'. "
@@ -122,11 +124,15 @@ def as_multilabel(labels: ArrayLike, *, name: str = "labels") -> NDArray[np.int8
     """
     array = np.asarray(labels)
     if array.ndim != 2:
-        raise InputError(f"{name} has shape {array.shape}; a matrix (units, classes) of 0, 1 or -1 is needed.")
+        raise InputError(
+            f"{name} has shape {array.shape}; a matrix (units, classes) of 0, 1 or -1 is needed."
+        )
     # For whole numbers the range says it all, at a tenth of the cost of comparing every entry.
     known = _within(array, -1, 1) if array.dtype.kind in "biu" else bool(np.isin(array, (-1, 0, 1)).all())
     if array.size and not known:
-        raise InputError(f"{name} holds values other than 0, 1 and -1 (unknown); convert it to an indicator matrix.")
+        raise InputError(
+            f"{name} holds values other than 0, 1 and -1 (unknown); convert it to an indicator matrix."
+        )
     return array.astype(np.int8)
 
 
@@ -165,7 +171,9 @@ def as_probs(
     if array.ndim != 2:
         raise InputError(f"{name} has shape {array.shape}; a matrix (units, classes) is needed.")
     if n is not None and array.shape[0] != n:
-        raise InputError(f"{name} has {array.shape[0]} rows for {n} units; give one row per unit, in their order.")
+        raise InputError(
+            f"{name} has {array.shape[0]} rows for {n} units; give one row per unit, in their order."
+        )
     # Block by block, so that a memory map is read once and nothing of its size is made.
     ones = np.ones(array.shape[1], dtype=array.dtype)
     step = max(1, _BLOCK_ENTRIES // max(array.shape[1], 1))
@@ -173,7 +181,9 @@ def as_probs(
         block = array[start : start + step]
         low, high = float(block.min()), float(block.max())
         if not (np.isfinite(low) and np.isfinite(high)):
-            raise InputError(f"{name} holds NaN or infinity; check the model that made it, nothing was guessed.")
+            raise InputError(
+                f"{name} holds NaN or infinity; check the model that made it, nothing was guessed."
+            )
         if low < -1e-6 or high > 1 + 1e-6:
             raise InputError(
                 f"{name} has values from {float(array.min()):.3g} to {float(array.max()):.3g}; "

@@ -92,7 +92,7 @@ def to_pyg(dataset: GraphDataset, *, dense: bool = True) -> Data:
         raise InputError(
             f"to_pyg needs {error.name}, which is not installed; run pip install 'labelnoise[graph]'."
         ) from error
-    if not sp.issparse(dataset.x):
+    if isinstance(dataset.x, np.ndarray):
         x = torch.from_numpy(np.array(dataset.x))
     elif dense:
         x = torch.from_numpy(dataset.x.toarray())

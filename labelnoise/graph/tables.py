@@ -151,7 +151,7 @@ def write_tables(dataset: GraphDataset, nodes: Path) -> list[Path]:
     if dataset.true is not None:
         columns["true_label"] = class_names[dataset.true]
     columns |= {key: value.astype(np.int8) for key, value in arrays.items() if key.endswith("_mask")}
-    dense = dataset.x.toarray() if sp.issparse(dataset.x) else dataset.x
+    dense = dataset.x if isinstance(dataset.x, np.ndarray) else dataset.x.toarray()
     columns |= {f"x{index}": np.ascontiguousarray(dense[:, index]) for index in range(dense.shape[1])}
     edges: dict[str, Any] = {"source": ids[dataset.edge_index[0]], "target": ids[dataset.edge_index[1]]}
     if dataset.edge_weight is not None:
