@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from labelnoise.core.dataset import Dataset
 from labelnoise.core.validation import InputError
 
-__all__ = ["GraphDataset"]
+__all__ = ["GraphDataset", "distinct_pairs"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +70,12 @@ class GraphDataset(Dataset):
                 )
             if not np.isfinite(self.edge_weight).all() or (self.edge_weight < 0).any():
                 raise InputError("edge_weight holds negative or non-finite values; weights are >= 0.")
+        for name, mask in self.masks.items():
+            if np.shape(mask) != (n,) or np.asarray(mask).dtype != bool:
+                raise InputError(
+                    f"The split {name!r} has shape {np.shape(mask)} and type {np.asarray(mask).dtype} for {n} "
+                    "nodes; give one True or False per node."
+                )
 
     @property
     def n_nodes(self) -> int:
@@ -85,10 +91,12 @@ class GraphDataset(Dataset):
         """
         n = self.n_nodes
         row, col = self.edge_index
+        if self.edge_weight is None:
+            row, col = distinct_pairs(np.concatenate([row, col]), np.concatenate([col, row]), n)
+            indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=n))])
+            return sp.csr_array((np.ones(len(row)), col, indptr), shape=(n, n))
         keep = row != col
-        weight = (
-            np.ones(keep.sum()) if self.edge_weight is None else np.asarray(self.edge_weight, float)[keep]
-        )
+        weight = np.asarray(self.edge_weight, float)[keep]
         # max over parallel edges, by sorting on (row, col, weight) and keeping the last of each pair
         both_row = np.concatenate([row[keep], col[keep]])
         both_col = np.concatenate([col[keep], row[keep]])
@@ -115,3 +123,28 @@ class GraphDataset(Dataset):
         else:
             sparse = {"x": self.x}
         return {**super().arrays(), **sparse, "edge_index": self.edge_index, "edge_weight": self.edge_weight}
+
+
+def distinct_pairs(
+    row: NDArray[np.int64], col: NDArray[np.int64], n: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Each pair (row, col) once, sorted, without those where both are equal.
+
+    Parameters
+    ----------
+    row, col : ndarray of int, shape (m,)
+        From 0 to n - 1.
+    n : int
+        Number of nodes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> distinct_pairs(np.array([2, 0, 2, 1]), np.array([0, 1, 0, 1]), 3)
+    (array([0, 2]), array([1, 0]))
+    """
+    keep = row != col
+    # One key per pair: sorting it is several times faster than sorting pairs, or than hashing.
+    key = np.sort(row[keep].astype(np.int64) * n + col[keep])
+    key = key[np.concatenate([[True], key[1:] != key[:-1]])] if len(key) else key
+    return key // n, key % n

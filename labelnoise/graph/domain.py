@@ -14,7 +14,7 @@ from labelnoise.core.dataset import Dataset
 from labelnoise.core.domain import DatasetInfo, Domain, data_root
 from labelnoise.core.registry import Entry, Registry
 from labelnoise.core.validation import InputError
-from labelnoise.graph.dataset import GraphDataset
+from labelnoise.graph.dataset import GraphDataset, distinct_pairs
 from labelnoise.graph.noise import ENTRIES as NOISE_ENTRIES
 
 __all__ = ["GraphDomain"]
@@ -236,13 +236,12 @@ def edge_homophily(dataset: GraphDataset) -> tuple[float | None, float | None]:
 
 def _direction(dataset: GraphDataset) -> str:
     """Whether edges are stored in both directions; methods here use them in both, whatever this says."""
-    row, col = dataset.edge_index
-    keep = row != col
-    pairs = np.unique(row[keep] * dataset.n_nodes + col[keep])
-    if not len(pairs):
+    stored = len(distinct_pairs(*dataset.edge_index, dataset.n_nodes)[0])
+    if not stored:
         return "no edges"
-    reverse = np.unique(col[keep] * dataset.n_nodes + row[keep])
-    share = np.isin(pairs, reverse, assume_unique=True).mean()
+    # Of s stored pairs and u undirected ones, s - u are the second direction of another.
+    neighbours = distinct_pairs(*np.sort(dataset.edge_index, axis=0), dataset.n_nodes)
+    share = 2 * (stored - len(neighbours[0])) / stored
     if share == 1.0:
         return "no, both directions are stored"
     if share == 0.0:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from labelnoise.core.domain import DatasetInfo
 from labelnoise.core.random import generator
 from labelnoise.core.validation import InputError, as_rate
-from labelnoise.graph.dataset import GraphDataset
+from labelnoise.graph.dataset import GraphDataset, distinct_pairs
 
 __all__ = ["DIGITS", "PAPERS", "TOPICS", "VOCABULARY", "digits", "papers"]
 
@@ -263,10 +263,7 @@ def _random_neighbour(
 
 def _both_ways(source: NDArray[np.int64], target: NDArray[np.int64], n: int) -> NDArray[np.int64]:
     """Each edge in both directions, once, sorted; no self loops."""
-    keep = source != target
-    source, target = source[keep], target[keep]
-    pairs = np.unique(np.concatenate([source * n + target, target * n + source]))
-    return np.stack([pairs // n, pairs % n])
+    return np.stack(distinct_pairs(np.concatenate([source, target]), np.concatenate([target, source]), n))
 
 
 def _words(

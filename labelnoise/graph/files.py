@@ -151,11 +151,12 @@ def open_npz(path: Path) -> dict[str, NDArray[Any]]:
     """
     arrays: dict[str, NDArray[Any]] = {}
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise InputError(
-                    f"{path} holds one bare array; save named arrays with numpy.savez(path, x=..., y=...)."
-                )
+        loaded = np.load(path, allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            raise InputError(
+                f"{path} holds one bare array; save named arrays with numpy.savez(path, x=..., y=...)."
+            )
+        with loaded as archive:
             for key in archive.files:
                 try:
                     arrays[key] = archive[key]

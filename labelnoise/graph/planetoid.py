@@ -15,11 +15,11 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from labelnoise.core.validation import InputError
-from labelnoise.graph.dataset import GraphDataset
+from labelnoise.graph.dataset import GraphDataset, distinct_pairs
 
 __all__ = ["PLANETOID_PARTS", "read_planetoid"]
 
-#: The ending of each raw file ``ind.<name>.<ending>``.
+#: The ending of each raw file ``ind.<name>.<ending>``; "x" is not read, it repeats the first rows of "allx".
 PLANETOID_PARTS = ("x", "tx", "allx", "y", "ty", "ally", "graph", "test.index")
 
 #: Nodes of the public validation set.
@@ -134,9 +134,7 @@ def _edges(graph: Any, n: int, path: Path) -> NDArray[np.int64]:
         raise InputError(f"{path} does not hold a list of neighbours per node; download it again.") from error
     if len(source) and (min(source.min(), target.min()) < 0 or max(source.max(), target.max()) >= n):
         raise InputError(f"{path} names nodes outside 0 to {n - 1}; download all raw files again.")
-    keep = source != target
-    pairs = np.unique(source[keep] * n + target[keep])
-    return np.stack([pairs // n, pairs % n])
+    return np.stack(distinct_pairs(source, target, n))
 
 
 def _read(path: Path) -> Any:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from labelnoise.core.domain import DatasetInfo
 from labelnoise.core.validation import InputError
 from labelnoise.graph.arrays import sparse_from_parts
-from labelnoise.graph.dataset import GraphDataset
+from labelnoise.graph.dataset import GraphDataset, distinct_pairs
 from labelnoise.graph.files import open_npz
 from labelnoise.graph.planetoid import PLANETOID_PARTS, read_planetoid
 
@@ -131,13 +131,9 @@ def _numbered(labels: NDArray[np.int64]) -> tuple[str, ...]:
 
 def _undirected(row: NDArray[Any], col: NDArray[Any], n: int) -> NDArray[np.int64]:
     """Both directions of every edge, each once, sorted, without self loops."""
-    row, col = row.astype(np.int64), col.astype(np.int64)
-    keep = row != col
-    row, col = row[keep], col[keep]
     if len(row) and (min(row.min(), col.min()) < 0 or max(row.max(), col.max()) >= n):
         raise InputError(f"The raw file names nodes outside 0 to {n - 1}; download it again.")
-    pairs = np.unique(np.concatenate([row * n + col, col * n + row]))
-    return np.stack([pairs // n, pairs % n])
+    return np.stack(distinct_pairs(np.concatenate([row, col]), np.concatenate([col, row]), n))
 
 
 def _graphs() -> list[PublicGraph]:

@@ -224,8 +224,10 @@ def _read_table(path: Path) -> pyarrow.Table:
                 strings_can_be_null=False,
             ),
         )
-    except pyarrow.ArrowException as error:
-        reason = str(error).splitlines()[0][:160]
+    except FileNotFoundError as error:
+        raise InputError(f"There is no file {str(path)!r}; check the path.") from error
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:  # OSError: some damaged Parquet
+        reason = (str(error).splitlines() or [""])[0][:160]
         fix = (
             "save it again"
             if path.suffix.lower() == ".parquet"
@@ -234,8 +236,6 @@ def _read_table(path: Path) -> pyarrow.Table:
         raise InputError(
             f"{path} is not a whole {path.suffix[1:].upper()} table ({reason}); {fix}."
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read ({error}).") from error
 
 
 def _delimiter(path: Path) -> str:
