@@ -187,3 +187,12 @@ def test_options_pass_through_the_domain() -> None:
     noisy, result = domain.corrupt(graph, kind="symmetric", rate=0.5, seed=1, nodes="train")
     assert not result.changed[100:].any()
     assert noisy.meta["corruption"]["nodes"] == "train"
+
+
+@pytest.mark.parametrize("name", ["graphcleaner-symmetric", "graphcleaner-asymmetric"])
+def test_the_published_protocol_by_name(name: str, graph: GraphDataset) -> None:
+    noisy, corruption = GraphDomain().corrupt(graph, kind=name, rate=0.1, seed=7)
+    expected = noise.graphcleaner_protocol(graph, name.removeprefix("graphcleaner-"), 0.1, seed=7)
+    np.testing.assert_array_equal(noisy.given, expected.labels)
+    assert noisy.is_wrong is not None
+    assert noisy.is_wrong.sum() == corruption.changed.sum() > 0
