@@ -65,7 +65,7 @@ def from_arrays(arrays: Mapping[str, Any], *, name: str, source: str = "") -> Gr
     given = _as_vector(arrays["y"], "y")
     n = len(given)
     if n == 0:
-        raise InputError(f"{source or name} has no nodes; y is empty.")
+        raise InputError(f"{source or name} has no nodes; give at least one node in y.")
     stated = arrays.get("class_names")
     names = None if stated is None else [str(item) for item in np.asarray(stated).ravel()]
     true = None if arrays.get("true") is None else _as_vector(arrays["true"], "true")

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from labelnoise.core.dataset import Dataset
+from labelnoise.core.detection import Detection
 from labelnoise.core.domain import DatasetInfo, Domain, data_root
 from labelnoise.core.registry import Entry, Registry
 from labelnoise.core.validation import InputError
@@ -178,6 +179,16 @@ class GraphDomain(Domain):
                 f"{dataset.class_names[0]!r}."
             )
         return facts
+
+    def detect(
+        self, dataset: Dataset, *, method: str | None = None, seed: int = 0, **options: Any
+    ) -> Detection:
+        """Judge every given label; a graph whose labels cannot be judged is refused first."""
+        from labelnoise.graph.data import check_detectable
+
+        assert isinstance(dataset, GraphDataset)
+        check_detectable(dataset)
+        return super().detect(dataset, method=method, seed=seed, **options)
 
     def unit_context(self, dataset: Dataset, units: Sequence[int]) -> dict[str, list[Any]]:
         """For each node its degree and its neighbours' given labels, the most frequent first.
