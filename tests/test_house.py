@@ -45,7 +45,14 @@ def test_modalities_import_the_core_and_nothing_the_other_way(path):
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_nothing_unsafe_or_private_to_one_machine(path):
     text = path.read_text(encoding="utf-8")
-    for banned in ("pickle.load(", "pickle.loads(", "allow_pickle=True", "weights_only=False", "yaml.load(", "shell=True"):
+    for banned in (
+        "pickle.load(",
+        "pickle.loads(",
+        "allow_pickle=True",
+        "weights_only=False",
+        "yaml.load(",
+        "shell=True",
+    ):
         assert banned not in text
     assert not re.search(r"[\"'(\s](/home/|/work/|/root/|/Users/|C:\\\\)", text)
     assert text.count("\n") < 600
@@ -78,7 +85,9 @@ def workplace(tmp_path_factory):
     previous = Path.cwd()
     os.chdir(folder)
     try:
-        assert main(["graph", "corrupt", "digits", "--kind", "pair", "--rate", "0.1", "--out", "noisy.npz"]) in (0, None)
+        assert main(
+            ["graph", "corrupt", "digits", "--kind", "pair", "--rate", "0.1", "--out", "noisy.npz"]
+        ) in (0, None)
         detect = ["graph", "detect", "noisy.npz", "--method", "votes", "--out", "issues.parquet"]
         assert main(detect) in (0, None)
         yield folder

@@ -25,6 +25,7 @@ from labelnoise.core.dataset import Dataset, hash_arrays
 from labelnoise.core.detection import Detection
 from labelnoise.core.domain import Domain, get_domain
 from labelnoise.core.evaluation import detection_metrics, reliability_bins
+from labelnoise.core.truth import blind, realised_transition
 from labelnoise.core.validation import InputError
 
 __all__ = [
@@ -43,6 +44,7 @@ _NO_PART_IN_RESULTS = frozenset(
     (
         *("cli.py", "commands.py", "verbs.py", "_verbs_show.py", "review.py", "_issues_view.py"),
         *("_issues_files.py", "issues.py", "statistics.py", "progress.py", "_bars.py"),
+        *("files.py", "options.py", "choice.py"),
     )
 )
 
@@ -100,7 +102,8 @@ def _noisy_data(
         return clean, None
     if clean.true is not None:
         # Simulated noise starts from the truth, or the wrong labels already there would count as right.
-        clean = replace(clean, given=np.where(clean.true >= 0, clean.true, clean.given), true=None)
+        known = clean.labelled & (clean.true >= 0)
+        clean = replace(clean, given=np.where(known, clean.true, clean.given), true=None)
     assert rate is not None
     noisy, corruption = _domain_of(domain).corrupt(
         clean, kind=noise, rate=rate, seed=seed, **json.loads(options)
@@ -160,13 +163,6 @@ def _numbers(matrix: NDArray[np.float64] | None) -> list[list[float]] | None:
     return rows
 
 
-def _realised_transition(true: NDArray[np.int64], given: NDArray[np.int64], k: int) -> NDArray[np.float64]:
-    counts = np.bincount(true * k + given, minlength=k * k).reshape(k, k).astype(np.float64)
-    totals = counts.sum(axis=1, keepdims=True)
-    # A class that never occurs says nothing; the identity keeps the matrix row-stochastic.
-    return np.where(totals > 0, counts / np.maximum(totals, 1), np.eye(k))
-
-
 def _score(
     domain: Domain, data: Dataset, found: Detection, drawn: NDArray[np.float64] | None
 ) -> dict[str, Any]:
@@ -194,7 +190,7 @@ def _score(
     metrics["suggestion_accuracy"] = (
         float(np.mean(suggested == true[wrong])) if wrong.any() and (suggested >= 0).any() else None
     )
-    realised = _realised_transition(true, given, data.n_classes)
+    realised = realised_transition(true, given, data.n_classes)
     estimated = found.transition
     if estimated is not None and estimated.shape != realised.shape:
         raise InputError(
@@ -230,12 +226,6 @@ def _score(
         },
         "warnings": list(found.warnings),
     }
-
-
-def _blind(data: Dataset) -> Dataset:
-    """What a detector may see: no truth, and no note of how the labels were corrupted."""
-    meta = {name: value for name, value in data.meta.items() if name != "corruption"}
-    return replace(data, true=None, meta=meta)
 
 
 def run_cell(task: Mapping[str, Any]) -> dict[str, Any]:
@@ -282,7 +272,7 @@ def _run_cell(task: Mapping[str, Any]) -> dict[str, Any]:
     trivial = cell.method in TRIVIAL
     entry = TRIVIAL[cell.method] if trivial else domain.detectors[cell.method]
     entry.load()  # the method's module is imported before the clock starts
-    seen = data if trivial else _blind(data)
+    seen = data if trivial else blind(data)
     before = data.content_hash()
     cost = Cost()
     try:
