@@ -247,12 +247,13 @@ def edge_homophily(dataset: GraphDataset) -> tuple[float | None, float | None]:
 
 def _direction(dataset: GraphDataset) -> str:
     """Whether edges are stored in both directions; methods here use them in both, whatever this says."""
-    stored = len(distinct_pairs(*dataset.edge_index, dataset.n_nodes)[0])
+    row, col = dataset.edge_index
+    stored = len(distinct_pairs(row, col, dataset.n_nodes)[0])
     if not stored:
         return "no edges"
     # Of s stored pairs and u undirected ones, s - u are the second direction of another.
-    neighbours = distinct_pairs(*np.sort(dataset.edge_index, axis=0), dataset.n_nodes)
-    share = 2 * (stored - len(neighbours[0])) / stored
+    undirected = len(distinct_pairs(np.minimum(row, col), np.maximum(row, col), dataset.n_nodes)[0])
+    share = 2 * (stored - undirected) / stored
     if share == 1.0:
         return "no, both directions are stored"
     if share == 0.0:

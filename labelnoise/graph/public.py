@@ -163,7 +163,7 @@ def _graphs() -> list[PublicGraph]:
     for name, (summary, classes) in planetoid.items():
         graphs.append(
             PublicGraph(
-                info=DatasetInfo(name, summary, "MIT (kimiyoung/planetoid)", PLANETOID_URL),
+                info=DatasetInfo(name, summary, "MIT", "github.com/kimiyoung/planetoid"),
                 folder=name,
                 files=tuple(f"ind.{name.lower()}.{part}" for part in PLANETOID_PARTS),
                 url=PLANETOID_URL,
@@ -185,7 +185,7 @@ def _graphs() -> list[PublicGraph]:
     for name, (file, summary, family) in benchmark.items():
         graphs.append(
             PublicGraph(
-                info=DatasetInfo(name, summary, "MIT (shchur/gnn-benchmark)", SHCHUR_URL),
+                info=DatasetInfo(name, summary, "MIT", "github.com/shchur/gnn-benchmark"),
                 folder=name,
                 files=(f"{file}.npz",),
                 url=SHCHUR_URL,
@@ -203,7 +203,7 @@ def _graphs() -> list[PublicGraph]:
     for name, (file, summary) in citation.items():
         graphs.append(
             PublicGraph(
-                info=DatasetInfo(name, summary, "MIT (abojchevski/graph2gauss)", GAUSS_URL),
+                info=DatasetInfo(name, summary, "MIT", "github.com/abojchevski/graph2gauss"),
                 folder=file,
                 files=(f"{file}.npz",),
                 url=GAUSS_URL,
@@ -222,9 +222,7 @@ def _graphs() -> list[PublicGraph]:
         folder = name.lower().replace("-", "_")
         graphs.append(
             PublicGraph(
-                info=DatasetInfo(
-                    name, summary, "MIT (yandex-research/heterophilous-graphs)", HETEROPHILOUS_URL
-                ),
+                info=DatasetInfo(name, summary, "MIT", "github.com/yandex-research/heterophilous-graphs"),
                 folder=folder,
                 files=(f"{folder}.npz",),
                 url=HETEROPHILOUS_URL,

@@ -58,7 +58,7 @@ def test_only_one_split(kind: Kind, graph: GraphDataset) -> None:
     assert result.rates["nodes"] == result.changed[:1000].sum() / graph.labelled[:1000].sum()
     assert result.rates["nodes"] == pytest.approx(0.4, abs=0.06)
     assert result.rate == result.changed.sum() / graph.labelled.sum()
-    with pytest.raises(InputError, match="Unknown split of 'papers' 'val'. Choose one of: all, test, train"):
+    with pytest.raises(InputError, match=r"Unknown split of 'papers' 'val'\. Choose one of: all, test, train"):
         kind(graph, 0.4, 3, nodes="val")
 
 
@@ -167,7 +167,14 @@ def test_protocol_on_cora_has_the_published_rate(kind: str, real_data: Path) -> 
 def test_every_registered_kind_works_through_the_domain() -> None:
     domain = GraphDomain()
     graph = papers(300, noise_rate=0.0)
-    assert set(domain.noises) == {entry.name for entry in noise.ENTRIES}
+    assert list(domain.noises) == [
+        "symmetric",
+        "pair",
+        "asymmetric",
+        "instance",
+        "graphcleaner-symmetric",
+        "graphcleaner-asymmetric",
+    ]
     for kind in domain.noises:
         noisy, result = domain.corrupt(graph, kind=kind, rate=0.2, seed=1)
         assert noisy.is_wrong is not None

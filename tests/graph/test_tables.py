@@ -169,7 +169,7 @@ def test_bad_tables_are_refused_in_one_sentence(
 def test_text_in_another_encoding(tmp_path: Path) -> None:
     put(tmp_path)
     (tmp_path / "nodes.csv").write_bytes("id,label\nann,kätzchen\nbob,x\ncy,x\n".encode("latin1"))
-    with pytest.raises(InputError, match="UTF-?8"):
+    with pytest.raises(InputError, match=r"UTF-?8"):
         read_graph(tmp_path)
 
 
