@@ -58,7 +58,9 @@ def test_only_one_split(kind: Kind, graph: GraphDataset) -> None:
     assert result.rates["nodes"] == result.changed[:1000].sum() / graph.labelled[:1000].sum()
     assert result.rates["nodes"] == pytest.approx(0.4, abs=0.06)
     assert result.rate == result.changed.sum() / graph.labelled.sum()
-    with pytest.raises(InputError, match=r"Unknown split of 'papers' 'val'\. Choose one of: all, test, train"):
+    with pytest.raises(
+        InputError, match=r"Unknown split of 'papers' 'val'\. Choose one of: all, test, train"
+    ):
         kind(graph, 0.4, 3, nodes="val")
 
 
