@@ -95,6 +95,7 @@ def run(make_app: Callable[[], App], arguments: Sequence[str] | None = None) -> 
         0 done; 1 a defect of the program, or failed benchmark cells; 2 a mistake in what was asked (printed
         as one line on standard error); 130 interrupted; 141 the reader of the output went away.
     """
+    _one_thread()
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     bars: Reporter = _Bars()
     for stream in (sys.stdout, sys.stderr):
@@ -197,6 +198,16 @@ def _one_line_warnings() -> Iterator[None]:
         yield
     finally:
         warnings.formatwarning = before
+
+
+def _one_thread() -> None:
+    """Let linear algebra use one thread unless the user says otherwise; only before NumPy is loaded.
+
+    The products here are bound by memory: on two cores more threads wait for each other and a detection on Cora
+    takes twice as long. ``OMP_NUM_THREADS`` set by the user wins; benchmarks use processes instead.
+    """
+    if "numpy" not in sys.modules:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
