@@ -6,15 +6,20 @@ import doctest
 import os
 import re
 import shlex
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
 
 from labelnoise.core.cli import main
+from labelnoise.core.domain import domain_names
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BASH = re.findall(r"<!-- (\w+) command -->\n```bash\n(.*?)```", README, flags=re.S)
+
+#: The modalities that this distribution brings.
+OWN = {point.name for point in distribution("labelnoise").entry_points if point.group == "labelnoise.domains"}
 
 #: One setting, one method, one seed, in place of the quick grid's minutes.
 SMALL_GRID = """
@@ -103,7 +108,8 @@ def test_every_verb_is_named(capsys: pytest.CaptureFixture[str]) -> None:
         assert main([*app, "--help"]) == 0
         listed = re.findall(r"^│ ([a-z]+) ", capsys.readouterr().out, flags=re.M)
         assert len(listed) >= 4
-        for verb in listed:
+        # Modalities of other distributions, such as the tests' own, have their own pages.
+        for verb in set(listed) - (set(domain_names()) - OWN):
             assert re.search(rf"\b{prefix} {verb}\b", README), f"'{prefix} {verb}' is not in the README"
 
 
