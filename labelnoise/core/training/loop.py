@@ -74,7 +74,8 @@ class Run:
         State per training unit.
     active : Tensor of bool, shape (n_units,)
         Units that take part; the labels of the others are hidden from the strategy. All at first.
-    epoch : int
+    epoch, batch : int
+        The present ones, from 0; the batch is -1 between epochs.
     history : list of dict
     """
 
@@ -86,9 +87,8 @@ class Run:
         ]
         self.units = UnitState(task.n_units)
         self.active = self.units.new("active", fill=1, dtype=torch.bool)
-        self.epoch = 0
+        self.epoch, self.batch = 0, -1
         self.history: list[dict[str, Any]] = []
-        self._totals: list[Tensor] = []
 
     def forward(self, member: Member, batch: Any) -> Units:
         """Logits of a training batch; the labels of units that do not take part are -1."""
@@ -136,8 +136,8 @@ class Run:
         return found
 
     def rng(self, *purpose: object) -> np.random.Generator:
-        """A generator for one purpose in this epoch; the same in every process and after a resume."""
-        return generator(self.config.seed, "training", *purpose, self.epoch)
+        """A generator for one purpose in this step; the same in every process and after a resume."""
+        return generator(self.config.seed, "training", *purpose, self.epoch, self.batch)
 
     def restart(self, index: int, *, purpose: object = "restart") -> None:
         """Give a member a fresh network and optimiser."""
@@ -176,10 +176,10 @@ class Run:
             member.model.train()
         if self.accelerator.num_processes > 1:
             self.units.open_epoch()
-        self._totals = []
         rng = generator(self.config.seed, "batches", self.epoch)
-        for batch in self._mine(self.task.batches("train", rng), lockstep=True):
+        for self.batch, batch in enumerate(self._mine(self.task.batches("train", rng), lockstep=True)):
             self.strategy.step(self, batch)
+        self.batch = -1
         if self.accelerator.num_processes > 1:
             self.units.merge(self.accelerator)
         record = {"epoch": self.epoch, "lr": lr}

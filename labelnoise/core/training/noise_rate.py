@@ -1,0 +1,70 @@
+"""The share of wrong labels that a strategy needs: told by the user, or read off the losses after a warm-up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from labelnoise.core.training.loop import Run
+    from labelnoise.core.training.member import Member
+
+__all__ = ["RateEstimate", "clean_probabilities"]
+
+
+class RateEstimate:
+    """A noise rate that is known, or estimated once.
+
+    The estimate is the mean probability of the high-loss component of a two-Gaussian mixture, over all networks,
+    after ``warmup`` epochs: wrong labels have not been memorised yet and their losses lie apart.
+
+    Parameters
+    ----------
+    known : float, optional
+    warmup : int
+    """
+
+    def __init__(self, known: float | None, warmup: int) -> None:
+        self._rate, self._warmup = known, warmup
+
+    def after_warmup(self, run: Run) -> float:
+        """The rate, 0 while still warming up."""
+        if run.epoch < self._warmup:
+            return 0.0
+        if self._rate is None:
+            has = np.asarray(run.task.given) >= 0
+            has = has.any(axis=1) if has.ndim == 2 else has
+            clean = [clean_probabilities(run, member).numpy()[has].mean() for member in run.members]
+            self._rate = float(1 - np.mean(clean))
+        return self._rate
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rate": self._rate}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._rate = state["rate"]
+
+
+def clean_probabilities(run: Run, member: Member) -> Tensor:
+    """P(clean) per training unit (n,): the low-loss component of a two-Gaussian mixture of its losses.
+
+    Units without a label have 0.
+    """
+    losses = run.per_unit(member).numpy().astype(np.float64)
+    labelled = np.asarray(run.task.given) >= 0
+    labelled = labelled.any(axis=1) if labelled.ndim == 2 else labelled
+    clean = np.zeros(len(losses), dtype=np.float32)
+    clean[labelled] = low_posterior(losses[labelled])
+    return torch.from_numpy(clean)
+
+
+def low_posterior(losses: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    from sklearn.mixture import GaussianMixture
+
+    x = ((losses - losses.min()) / max(np.ptp(losses), 1e-12))[:, None]
+    fit = GaussianMixture(2, max_iter=10, tol=1e-2, reg_covar=5e-4, random_state=0).fit(x)
+    return fit.predict_proba(x)[:, fit.means_.argmin()]
