@@ -71,4 +71,5 @@ STRATEGIES.add(
     Entry("rent", _HERE + "resampling:Resampling", "S.", "2018", options={"concentration": None}),
     Entry("dws", _HERE + "resampling:Resampling", "S.", "2018"),
     Entry("late_stopping", _HERE + "late_stopping:LateStopping", "S.", "2018"),
+    Entry("rescaling", _HERE + "rescaling:Rescaling", "S.", "2018"),
 )

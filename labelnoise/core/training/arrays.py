@@ -124,7 +124,9 @@ class ArrayTask(Task):
         features, labels = pair
         x = np.asarray(features)
         if not np.issubdtype(x.dtype, np.number) or x.ndim < 2:
-            raise InputError(f"The {name} features have shape {x.shape} and type {x.dtype}; (units, ...) numbers go.")
+            raise InputError(
+                f"The {name} features have shape {x.shape} and type {x.dtype}; (units, ...) numbers go."
+            )
         if not np.isfinite(x).all():
             raise InputError(f"The {name} features hold NaN or infinity; drop or fill these units first.")
         y = as_multilabel(labels) if self.multilabel else as_labels(labels, n_classes=n_classes)

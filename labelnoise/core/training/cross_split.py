@@ -54,7 +54,9 @@ class CrossSplit(Strategy):
 
     def start(self, run: Run) -> None:
         if run.task.multilabel:
-            raise InputError("CrossSplit is for single-label units; choose another strategy for multi-label data.")
+            raise InputError(
+                "CrossSplit is for single-label units; choose another strategy for multi-label data."
+            )
         self._half = run.units.new("half", dtype=torch.int64)
         order = generator(run.config.seed, "halves").permutation(run.task.n_units)
         self._half[torch.from_numpy(order[: run.task.n_units // 2])] = 1

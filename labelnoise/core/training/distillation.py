@@ -74,7 +74,9 @@ class SelfDistillation(Strategy):
             known = own.labels != NO_LABEL
             target = torch.where(known, (1 - self.trust) * own.labels + self.trust * teacher, NO_LABEL)
             return cross_entropy(own.logits, target, multilabel=True).sum(1) / known.sum(1).clamp(min=1)
-        target = (1 - self.trust) * one_hot(own.labels, run.task.n_classes, own.logits.dtype) + self.trust * teacher
+        target = (1 - self.trust) * one_hot(
+            own.labels, run.task.n_classes, own.logits.dtype
+        ) + self.trust * teacher
         return torch.where(has_label(own.labels), -(target * own.logits.log_softmax(1)).sum(1), 0.0)
 
     def epoch_end(self, run: Run) -> Mapping[str, Any]:

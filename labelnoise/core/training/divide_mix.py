@@ -54,7 +54,9 @@ class DivideMix(Strategy):
 
     def start(self, run: Run) -> None:
         if run.task.multilabel:
-            raise InputError("DivideMix is for single-label units; choose another strategy for multi-label data.")
+            raise InputError(
+                "DivideMix is for single-label units; choose another strategy for multi-label data."
+            )
         as_rate(self.threshold, name="threshold")
         self._clean = run.units.new("clean", fill=1.0, width=2)
 

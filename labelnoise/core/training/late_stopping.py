@@ -47,7 +47,9 @@ class LateStopping(Strategy):
 
     def start(self, run: Run) -> None:
         if run.task.multilabel:
-            raise InputError("Late stopping is for single-label units; choose another strategy for multi-label data.")
+            raise InputError(
+                "Late stopping is for single-label units; choose another strategy for multi-label data."
+            )
         if self.keep is not None and self.noise_rate is not None:
             raise InputError("Pass keep or noise_rate, not both: one follows from the other.")
         self._share = self.keep if self.keep is not None else 0.98

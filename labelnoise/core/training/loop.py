@@ -268,6 +268,8 @@ def train(
     chosen = get_strategy(strategy, **options) if isinstance(strategy, str) else copy.deepcopy(strategy)
     if not isinstance(strategy, str) and options:
         raise InputError("Options are for a strategy given by name; set them on the strategy itself.")
+    if not (np.asarray(task.given) != NO_LABEL).any():
+        raise InputError("No training unit has a label; there is nothing to learn from.")
     by_validation = _by_validation(task, config)
     name = strategy if isinstance(strategy, str) else type(strategy).__name__
     fingerprint = {
@@ -406,7 +408,9 @@ def _outputs(task: Task, model: nn.Module, split: Split, device: torch.device) -
 def _by_validation(task: Task, config: TrainConfig) -> bool:
     has = task.validation_labels is not None
     if config.select == "validation" and not has:
-        raise InputError("select is 'validation' but the task has no validation split; give one, or use 'last'.")
+        raise InputError(
+            "select is 'validation' but the task has no validation split; give one, or use 'last'."
+        )
     if config.patience is not None and (config.select == "last" or not has):
         raise InputError("patience needs a validation split to be patient about; give one, or leave it out.")
     return has and config.select != "last"

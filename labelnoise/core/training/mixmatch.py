@@ -91,4 +91,3 @@ def mixmatch(
     if bool(used.any()):
         objective = objective + class_prior(mixed.logits[used])
     return objective + unlabelled_weight * squares
-

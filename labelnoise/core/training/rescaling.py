@@ -11,51 +11,67 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from labelnoise.core.flips import logistic_fit, model_confusions, sigmoid
+from labelnoise.core.flips import logistic_fit, to_mean
 from labelnoise.core.training.strategy import Strategy
 from labelnoise.core.training.task import Units
+from labelnoise.core.transition import confident_joint, transition_from_joint
 from labelnoise.core.validation import InputError
 
 if TYPE_CHECKING:
     from labelnoise.core.training.loop import Run
 
-__all__ = ["Rescaling", "label_weights"]
+__all__ = ["Rescaling", "planted_error_scores"]
 
 Array = NDArray[np.float64]
 
 
 @dataclass(kw_only=True)
 class Rescaling(Strategy):
-    """Losses weighted by P(label is right), learnt anew each epoch from errors planted on purpose.
+    """Losses weighted by how far a label looks right, learnt anew each epoch from errors planted on purpose.
 
-    Each unit's predictions are averaged over the epochs so far; a logistic regression learns to tell the given
-    labels from labels drawn by the model's own confusions, and the density ratio gives the weight.
+    Each unit's predictions are averaged over the epochs so far. After the warm-up their confident joint gives the
+    noise rate and T, once; later, when labels are memorised, it would say that there are no errors. From then on a
+    logistic regression learns every epoch to tell the given labels from labels drawn by T, and a unit's weight is
+    ``max(P(right) - P(wrong), 0)``.
 
     Parameters
     ----------
     warmup : int
-        Epochs of plain training first.
+        Epochs of plain training first, >= 1.
     """
 
-    warmup: int = 5
+    warmup: int = 10
 
     def start(self, run: Run) -> None:
         if run.task.multilabel:
-            raise InputError("Rescaling is for single-label units; choose another strategy for multi-label data.")
+            raise InputError(
+                "Rescaling is for single-label units; choose another strategy for multi-label data."
+            )
         if self.warmup < 1:
-            raise InputError(f"warmup is {self.warmup}; at least 1 epoch is needed before labels can be judged.")
+            raise InputError(
+                f"warmup is {self.warmup}; at least 1 epoch is needed before labels can be judged."
+            )
         self._total = run.units.new("total", width=run.task.n_classes)
         self._weight = run.units.new("weight", fill=1.0)
-        self._rate = 0.0
+        self._joint: NDArray[np.int64] | None = None
 
     def epoch_start(self, run: Run) -> None:
         if run.epoch < self.warmup:
             return
         mean = self._total.numpy().astype(np.float64)
-        mean /= np.maximum(mean.sum(axis=1, keepdims=True), 1e-12)
-        given = np.where(run.active.numpy() & (mean.sum(axis=1) > 0), run.task.given, -1)
-        weights, self._rate = label_weights(given, mean, rng=run.rng("planted"))
-        self._weight.copy_(torch.from_numpy(weights.astype(np.float32)))
+        sums = mean.sum(axis=1, keepdims=True)
+        given = np.where(sums[:, 0] > 0, run.task.given, -1)
+        mean = np.where(sums > 0, mean / np.where(sums > 0, sums, 1), 1 / run.task.n_classes)
+        if self._joint is None:
+            self._joint = confident_joint(given, mean)
+        has = given >= 0
+        if np.count_nonzero(np.bincount(given[has], minlength=1)) < 2:
+            return
+        scores = planted_error_scores(
+            given[has], mean[has], transition_from_joint(self._joint), rng=run.rng("planted")
+        )
+        p_wrong = to_mean(scores, self._rate())
+        self._weight[torch.from_numpy(has)] = torch.from_numpy(np.maximum(1 - 2 * p_wrong, 0)).float()
 
     def losses(self, run: Run, index: int, own: Units) -> Tensor:
         self._total[own.ids.cpu()] += own.logits.detach().softmax(1).cpu()
@@ -66,35 +82,42 @@ class Rescaling(Strategy):
         return self._weight[own.ids.cpu()].to(own.logits) if run.epoch >= self.warmup else None
 
     def epoch_end(self, run: Run) -> Mapping[str, Any]:
-        return {"noise_rate": round(self._rate, 4)}
+        return {"noise_rate": round(self._rate(), 4), "weight": round(float(self._weight.mean()), 4)}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"joint": None if self._joint is None else torch.from_numpy(self._joint)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._joint = None if state["joint"] is None else state["joint"].numpy()
+
+    def _rate(self) -> float:
+        return 0.0 if self._joint is None else float(1 - np.trace(self._joint) / self._joint.sum())
 
 
-def label_weights(given: NDArray[np.int64], probs: Array, *, rng: np.random.Generator) -> tuple[Array, float]:
-    """P(label is right) per unit from probabilities that were formed before labels were memorised.
-
-    Given labels are a mixture, ``f_given = (1 - r) f_right + r f_wrong``. A regression of given against planted
-    labels estimates ``s = f_given / (f_given + f_wrong)``, so ``P(wrong) = r (1 - s) / s``; and since ``f_right >= 0``,
-    r is at most the smallest ``s / (1 - s)``, here its 5% quantile among the planted.
+def planted_error_scores(
+    given: NDArray[np.int64], probs: Array, transition: Array, *, rng: np.random.Generator
+) -> Array:
+    """Log-odds that a label is a planted error rather than a given one.
 
     Parameters
     ----------
     given : ndarray of int, shape (n,)
-        -1 for "no label".
+        All labelled.
     probs : ndarray, shape (n, K)
-        Rows sum to 1.
+        Formed before the labels were memorised; rows sum to 1.
+    transition : ndarray, shape (K, K)
+        Its off-diagonal rows say which errors are planted; a row without any plants all alike.
     rng : numpy.random.Generator
 
     Returns
     -------
-    weights : ndarray, shape (n,)
-        In [0, 1]; 1 for units without a label.
-    rate : float
-        The estimated noise rate.
+    ndarray, shape (n,)
+        Higher for labels that look wrong; a ranking until `labelnoise.core.flips.to_mean` gives it a level.
 
     References
     ----------
-    The mixture argument of Elkan, Noto (2008), Learning classifiers from only positive and unlabeled data, KDD, with
-    planted labels as the known class. This project's answer to Heck et al. (2025), Self-taught loss rescaling, AAAI.
+    This project, after Heck et al. (2025), Learning from noisy labels via self-taught on-the-fly meta loss
+    rescaling, AAAI, whose rescaler is trained by meta-gradients instead.
 
     Examples
     --------
@@ -102,32 +125,23 @@ def label_weights(given: NDArray[np.int64], probs: Array, *, rng: np.random.Gene
     >>> true = rng.integers(0, 4, 400)
     >>> probs = np.full((400, 4), 0.05) + 0.8 * np.eye(4)[true]
     >>> given = np.where(np.arange(400) < 100, (true + 1) % 4, true)
-    >>> weights, rate = label_weights(given, probs, rng=rng)
-    >>> round(rate, 2), weights[:100].max() < 0.2, weights[100:].min() > 0.8
-    (0.28, np.True_, np.True_)
+    >>> scores = planted_error_scores(given, probs, np.full((4, 4), 0.25), rng=rng)
+    >>> bool(scores[:100].min() > scores[100:].max())
+    True
     """
-    has = given >= 0
-    weights = np.ones(len(given))
-    if np.count_nonzero(np.bincount(given[has], minlength=1)) < 2:
-        return weights, 0.0
-    labels, p = given[has], probs[has]
-    chances = model_confusions(labels, p)[labels].cumsum(axis=1)
-    planted = (rng.random(len(labels))[:, None] * chances[:, -1:] > chances).sum(axis=1)
-    means = p.mean(axis=0)
+    chances = transition + 1e-6
+    np.fill_diagonal(chances, 0.0)
+    chances = chances[given].cumsum(axis=1)
+    planted = (rng.random(len(given))[:, None] * chances[:, -1:] > chances).sum(axis=1)
+    means, rows = probs.mean(axis=0), np.arange(len(probs))
 
     def columns(ids: NDArray[np.int64]) -> Array:
-        own = p[np.arange(len(p)), ids]
-        rest = p.copy()
-        rest[np.arange(len(p)), ids] = 0.0
-        return np.log(np.stack([own, rest.max(axis=1), means[ids]], axis=1) + 1e-4)
+        rest = probs.copy()
+        rest[rows, ids] = 0.0
+        return np.log(np.stack([probs[rows, ids], rest.max(axis=1), means[ids]], axis=1) + 1e-4)
 
-    real, false = columns(labels), columns(planted)
-    both = np.concatenate([real, false])
-    centre, spread = both.mean(axis=0), both.std(axis=0) + 1e-9
-    design = np.column_stack([(both - centre) / spread, np.ones(len(both))])
-    target = np.repeat([1.0, 0.0], len(labels))
-    s = sigmoid(design @ logistic_fit(design[:, :-1], target, penalty=0.3)).clip(1e-6, 1 - 1e-6)
-    odds = s / (1 - s)
-    rate = float(min(np.quantile(odds[len(labels) :], 0.05), 0.95))
-    weights[has] = np.clip(1 - rate / odds[: len(labels)], 0.0, 1.0)
-    return weights, rate
+    both = np.concatenate([columns(given), columns(planted)])
+    both = (both - both.mean(axis=0)) / (both.std(axis=0) + 1e-9)
+    fit = logistic_fit(both, np.repeat([0.0, 1.0], len(given)), penalty=0.3)
+    scores: Array = both[: len(given)] @ fit[:-1] + fit[-1]
+    return scores

@@ -70,9 +70,7 @@ def climb(model: nn.Module, radius: float, *, adaptive: bool = False) -> list[tu
     having = [p for p in model.parameters() if p.grad is not None]
     scales = [p.abs() if adaptive else torch.ones(()).to(p) for p in having]
     norm = torch.stack([(s * p.grad).norm() for s, p in zip(scales, having, strict=True)]).norm()
-    steps = [
-        s.square() * p.grad * (radius / (norm + 1e-12)) for s, p in zip(scales, having, strict=True)
-    ]
+    steps = [s.square() * p.grad * (radius / (norm + 1e-12)) for s, p in zip(scales, having, strict=True)]
     for parameter, step in zip(having, steps, strict=True):
         parameter.add_(step)
     return list(zip(having, steps, strict=True))
