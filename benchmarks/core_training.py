@@ -31,12 +31,21 @@ from labelnoise.core.noise_single import corrupt
 from labelnoise.core.training import STRATEGIES
 from labelnoise.core.training.arrays import ArrayTask
 from labelnoise.core.training.config import TrainConfig
-from labelnoise.core.training.loop import Run, predict, train
+from labelnoise.core.training.loop import Run, train
+from labelnoise.core.training.result import predict
 from labelnoise.core.training.task import accuracy
 
 NOISES = {"symmetric 0.4": symmetric_transition(10, 0.4), "pair 0.3": pair_transition(10, 0.3)}
 #: Rows that are no strategy of their own: name -> (strategy, options).
-VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {}
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "plain, shifted views": ("plain", {"augment": True}),
+    "divide_mix, confidence penalty": ("divide_mix", {"confidence_penalty": True}),
+    "forward, T known": ("forward", {"transition": None}),
+    "backward, T known": ("backward", {"transition": None}),
+    "rent, T known": ("rent", {"transition": None}),
+    "co_teaching, rate known": ("co_teaching", {"noise_rate": None}),
+    "late_stopping, rate known": ("late_stopping", {"noise_rate": None}),
+}
 
 
 def task_of(transition: np.ndarray[Any, Any] | None, seed: int) -> ArrayTask:
@@ -85,7 +94,12 @@ def rows(only: str, seeds: int, epochs: int) -> list[dict[str, Any]]:
         if only not in name:
             continue
         for noise in [None] if name.startswith("oracle") else NOISES:
-            runs = [one(strategy, noise, seed, epochs, **options) for seed in range(seeds)]
+            told = dict(options)
+            if "transition" in told and noise is not None:
+                told["transition"] = NOISES[noise].tolist()
+            if "noise_rate" in told and noise is not None:
+                told["noise_rate"] = float(1 - np.diag(NOISES[noise]).mean())
+            runs = [one(strategy, noise, seed, epochs, **told) for seed in range(seeds)]
             last = np.array([run["last"] for run in runs])
             half = stats.t.ppf(0.975, seeds - 1) * stats.sem(last) if seeds > 1 else np.nan
             row = {

@@ -30,11 +30,11 @@ def get_strategy(name: str, **options: Any) -> Strategy:
     Examples
     --------
     >>> get_strategy("plain", loss="gce").options()
-    {'loss': 'gce', 'parameters': {}}
+    {'loss': 'gce', 'parameters': {}, 'augment': False}
     >>> get_strategy("plain", los="gce")
     Traceback (most recent call last):
         ...
-    labelnoise.core.validation.InputError: The strategy 'plain' has no option 'los'. It takes: loss, parameters.
+    labelnoise.core.validation.InputError: The strategy 'plain' has no option 'los'. It takes: loss, parameters, augment.
     """
     entry = STRATEGIES[name]
     target = entry.load()

@@ -8,7 +8,6 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,43 +21,15 @@ from labelnoise.core.training import get_strategy
 from labelnoise.core.training.checkpoint import load_checkpoint, save_checkpoint
 from labelnoise.core.training.config import TrainConfig
 from labelnoise.core.training.member import Member
+from labelnoise.core.training.result import TrainResult, combine, outputs_of
 from labelnoise.core.training.strategy import Strategy
 from labelnoise.core.training.task import Split, Task, Units, unit_losses
 from labelnoise.core.training.unit_state import UnitState
 from labelnoise.core.validation import NO_LABEL, InputError
 
-__all__ = ["Run", "TrainResult", "predict", "train"]
+__all__ = ["Run", "train"]
 
 Callback = Callable[["Run"], Mapping[str, Any] | None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainResult:
-    """A trained model and how it came about.
-
-    Attributes
-    ----------
-    models : tuple of nn.Module
-        One, or as many as the strategy trains side by side; `predict` averages them. On the CPU, in eval mode.
-    history : tuple of dict
-        One per epoch: ``epoch``, ``loss``, ``lr``, ``validation`` if there is such a split, what the strategy and
-        the callbacks added.
-    epoch : int
-        The epoch whose weights these are, from 0.
-    selected_by : str
-        What chose it: "last epoch", or "noisy validation accuracy" and the like. "clean" says that clean labels
-        were looked at.
-    strategy : str
-    units : mapping of str to Tensor
-        The strategy's last state per training unit.
-    """
-
-    models: tuple[nn.Module, ...]
-    history: tuple[dict[str, Any], ...]
-    epoch: int
-    selected_by: str
-    strategy: str
-    units: Mapping[str, Tensor]
 
 
 class Run:
@@ -177,7 +148,8 @@ class Run:
         if self.accelerator.num_processes > 1:
             self.units.open_epoch()
         rng = generator(self.config.seed, "batches", self.epoch)
-        for self.batch, batch in enumerate(self._mine(self.task.batches("train", rng), lockstep=True)):
+        for position, batch in enumerate(self._mine(self.task.batches("train", rng), lockstep=True)):
+            self.batch = position
             self.strategy.step(self, batch)
         self.batch = -1
         if self.accelerator.num_processes > 1:
@@ -199,7 +171,7 @@ class Run:
             yield Units(combine([units.logits for units in outputs], self.task.multilabel), *outputs[0][1:])
 
     def _whole(self, member: Member, split: Split) -> Iterator[Units]:
-        yield from _outputs(self.task, member.judged, split, self.accelerator.device)
+        yield from outputs_of(self.task, member.judged, split, self.accelerator.device)
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -321,41 +293,6 @@ def train(
     )
 
 
-def predict(result: TrainResult, task: Task, split: Split = "test") -> Units:
-    """Logits of all units of a split, those of several models combined, on the CPU.
-
-    Returns
-    -------
-    Units
-        Logits (n, K) whose softmax (sigmoid for multi-label) is the mean probability of the models.
-    """
-    scans = [_outputs(task, model, split, torch.device("cpu")) for model in result.models]
-    parts = [
-        Units(combine([units.logits for units in outputs], task.multilabel), *outputs[0][1:])
-        for outputs in zip(*scans, strict=True)
-    ]
-    if not parts:
-        raise InputError(f"The {split} split is empty; there is nothing to predict.")
-    return Units(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
-
-
-def combine(logits: Sequence[Tensor], multilabel: bool) -> Tensor:
-    """Logits of the mean probabilities of several networks.
-
-    Examples
-    --------
-    >>> pair = [torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 0.0]])]
-    >>> combine(pair, False).softmax(1)
-    tensor([[0.6904, 0.3096]])
-    """
-    if len(logits) == 1:
-        return logits[0]
-    stacked = torch.stack(list(logits))
-    if multilabel:
-        return torch.logit(stacked.sigmoid().mean(0), eps=1e-7)
-    return stacked.log_softmax(2).logsumexp(0) - float(np.log(len(logits)))
-
-
 class _Keeper:
     """Remembers the weights of the best epoch, and when to stop waiting for a better one."""
 
@@ -388,21 +325,6 @@ class _Keeper:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.epoch, self._score, self._weights = state["epoch"], state["score"], state["weights"]
-
-
-def _outputs(task: Task, model: nn.Module, split: Split, device: torch.device) -> Iterator[Units]:
-    """Outputs of a bare network over a whole split in a fixed order."""
-    from accelerate.utils import send_to_device
-
-    was_training = model.training
-    model.eval()
-    try:
-        for batch in task.batches(split, None):
-            with torch.no_grad():
-                logits, labels, ids = task.forward(model, send_to_device(batch, device))
-            yield Units(logits.float().cpu(), labels.cpu(), ids.cpu())
-    finally:
-        model.train(was_training)
 
 
 def _by_validation(task: Task, config: TrainConfig) -> bool:

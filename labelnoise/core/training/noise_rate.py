@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -36,8 +37,7 @@ class RateEstimate:
         if run.epoch < self._warmup:
             return 0.0
         if self._rate is None:
-            has = np.asarray(run.task.given) >= 0
-            has = has.any(axis=1) if has.ndim == 2 else has
+            has = labelled_units(run.task.given)
             clean = [clean_probabilities(run, member).numpy()[has].mean() for member in run.members]
             self._rate = float(1 - np.mean(clean))
         return self._rate
@@ -55,11 +55,16 @@ def clean_probabilities(run: Run, member: Member) -> Tensor:
     Units without a label have 0.
     """
     losses = run.per_unit(member).numpy().astype(np.float64)
-    labelled = np.asarray(run.task.given) >= 0
-    labelled = labelled.any(axis=1) if labelled.ndim == 2 else labelled
+    labelled = labelled_units(run.task.given)
     clean = np.zeros(len(losses), dtype=np.float32)
     clean[labelled] = low_posterior(losses[labelled])
     return torch.from_numpy(clean)
+
+
+def labelled_units(given: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Units with a label, (n,); for multi-label with at least one known cell."""
+    known = given >= 0
+    return np.asarray(known.any(axis=1)) if known.ndim == 2 else known
 
 
 def low_posterior(losses: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -31,15 +31,18 @@ class Plain(Strategy):
         Of `labelnoise.core.losses.LOSSES`, or its multi-label counterpart.
     parameters : dict
         Of the loss.
+    augment : bool
+        Train on another view of each batch, where the task has views.
 
     Examples
     --------
     >>> Plain(loss="gce", parameters={"q": 0.5}).options()
-    {'loss': 'gce', 'parameters': {'q': 0.5}}
+    {'loss': 'gce', 'parameters': {'q': 0.5}, 'augment': False}
     """
 
     loss: str = "ce"
     parameters: dict[str, Any] = field(default_factory=dict)
+    augment: bool = False
 
     def start(self, run: Run) -> None:
         if self.loss in _OTHERS:
@@ -47,6 +50,9 @@ class Plain(Strategy):
                 f"The loss {self.loss!r} keeps state or needs T; use the strategy {_OTHERS[self.loss]!r}."
             )
         self._loss = get_loss(self.loss, multilabel=run.task.multilabel, **self.parameters)
+
+    def step(self, run: Run, batch: Any) -> None:
+        super().step(run, run.task.augment(batch, run.rng("view")) if self.augment else batch)
 
     def losses(self, run: Run, index: int, own: Units) -> Tensor:
         values: Tensor = self._loss(own.logits, own.labels)

@@ -18,7 +18,8 @@ import torch
 from labelnoise.core.training.arrays import ArrayTask
 from labelnoise.core.training.checkpoint import CHECKPOINT
 from labelnoise.core.training.config import TrainConfig
-from labelnoise.core.training.loop import Run, TrainResult, combine, predict, train
+from labelnoise.core.training.loop import Run, train
+from labelnoise.core.training.result import TrainResult, combine, predict
 from labelnoise.core.training.task import accuracy, unit_losses
 from labelnoise.core.validation import InputError
 
@@ -219,8 +220,9 @@ def test_data_that_cannot_be_trained_on(digits_task: Make) -> None:
         ArrayTask(np.zeros((0, 2)), np.zeros(0, dtype=int))
     with pytest.raises(InputError, match="NaN"):
         ArrayTask([[np.nan]], [0])
+    task = ArrayTask(np.zeros((3, 2)), [0, 1, 0])
+    trained = train(task, "plain", config(epochs=1))
     with pytest.raises(InputError, match="no test split"):
-        task = ArrayTask(np.zeros((3, 2)), [0, 1, 0])
-        predict(train(task, "plain", config(epochs=1)), task)
+        predict(trained, task)
     with pytest.raises(InputError, match="select is 'validation'"):
         train(digits_task(), "plain", config(select="validation"))

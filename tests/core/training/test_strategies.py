@@ -16,7 +16,8 @@ import torch
 from labelnoise.core.training import STRATEGIES, get_strategy
 from labelnoise.core.training.arrays import ArrayTask
 from labelnoise.core.training.config import TrainConfig
-from labelnoise.core.training.loop import Run, TrainResult, predict, train
+from labelnoise.core.training.loop import Run, train
+from labelnoise.core.training.result import TrainResult, predict
 from labelnoise.core.training.task import accuracy
 from labelnoise.core.validation import InputError
 
@@ -148,7 +149,8 @@ import numpy as np, torch
 from accelerate import PartialState
 from labelnoise.core.training.arrays import ArrayTask
 from labelnoise.core.training.config import TrainConfig
-from labelnoise.core.training.loop import predict, train
+from labelnoise.core.training.loop import train
+from labelnoise.core.training.result import predict
 from labelnoise.core.training.task import accuracy
 torch.set_num_threads(1)
 x = np.random.default_rng(0).normal(size=(203, 4)); y = (x[:, 0] > 0).astype(int)
