@@ -6,15 +6,18 @@ from labelnoise.core.agreement import consensus_filter, majority_filter, vote
 from labelnoise.core.confident_learning import confident_learning
 from labelnoise.core.confident_multilabel import confident_learning_multilabel
 from labelnoise.core.confident_stream import confident_learning_stream
+from labelnoise.core.mixture import beta_mixture, gaussian_mixture
 from labelnoise.core.registry import Entry, Registry
 from labelnoise.core.small_loss import keep_schedule, small_loss
 
 __all__ = [
     "SELECTORS",
+    "beta_mixture",
     "confident_learning",
     "confident_learning_multilabel",
     "confident_learning_stream",
     "consensus_filter",
+    "gaussian_mixture",
     "keep_schedule",
     "majority_filter",
     "small_loss",
@@ -26,7 +29,7 @@ _BRODLEY = "Brodley, Friedl (1999), Identifying mislabeled training data, JAIR 1
 _CONFIDENT = "labelnoise.core.confident_learning:confident_learning"
 
 #: Ways to select units. Those of confident learning and the filters return the labels called wrong,
-#: ``small_loss`` the units to keep.
+#: ``small_loss`` and the mixtures the units to keep.
 SELECTORS = Registry("selector")
 SELECTORS.add(
     Entry(
@@ -125,5 +128,25 @@ SELECTORS.add(
         formula="#(prediction != given) = m",
         helps="Where right data are scarce: seldom throws out a right label.",
         hurts="Keeps many wrong ones; the more classifiers, the more.",
+    ),
+    Entry(
+        "gaussian_mixture",
+        "labelnoise.core.mixture:gaussian_mixture",
+        "Keep the units that belong to the lower of two Gaussians of the losses.",
+        "Li, Socher, Hoi (2020), DivideMix, ICLR, section 3.1",
+        formula="P(low component | loss) > 0.5, two Gaussians by expectation-maximisation on the scaled losses",
+        helps="Needs no noise rate: the losses tell it. A million units in 0.014 s of CPU, 1/87 of scikit-learn's.",
+        hurts="One group of losses is split too, with a warning: 18% of clean exponential losses called wrong, 50% of "
+        "normal ones. One outlier that sets the scale keeps everything.",
+    ),
+    Entry(
+        "beta_mixture",
+        "labelnoise.core.mixture:beta_mixture",
+        "Keep the units that belong to the lower of two beta distributions of the losses.",
+        "Arazo et al. (2019), Unsupervised label noise modeling and loss correction, ICML, section 3.1",
+        formula="P(low component | loss) > 0.5, two betas by moments between the 5th and the 95th percentile",
+        helps="Skewed losses, which early training has; outliers have no say. Posterior never rises with the loss.",
+        hurts="One group of losses is split too, with a warning: 20% of clean exponential losses called wrong; with "
+        "2% of wrong labels F1 is 0.21 where Gaussians reach 0.60.",
     ),
 )

@@ -17,6 +17,8 @@ PROBS = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.2, 0.8], [0.3, 0.7], [0
 INPUTS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     **{rule: ((LABELS, PROBS), {}) for rule in RULES},
     "small_loss": ((-np.log(PROBS[:, 0]),), {"keep": 0.5, "labels": LABELS}),
+    "gaussian_mixture": ((-np.log(PROBS[np.arange(7), LABELS]),), {"labels": LABELS}),
+    "beta_mixture": ((-np.log(PROBS[np.arange(7), LABELS]),), {"labels": LABELS}),
     "majority_filter": ((LABELS, PROBS.argmax(axis=1)[None]), {}),
     "consensus_filter": ((LABELS, PROBS.argmax(axis=1)[None]), {}),
 }
