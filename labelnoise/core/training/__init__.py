@@ -72,4 +72,5 @@ STRATEGIES.add(
     Entry("dws", _HERE + "resampling:Resampling", "S.", "2018"),
     Entry("late_stopping", _HERE + "late_stopping:LateStopping", "S.", "2018"),
     Entry("rescaling", _HERE + "rescaling:Rescaling", "S.", "2018"),
+    Entry("bootstrapping", _HERE + "bootstrapping:Bootstrapping", "S.", "2018"),
 )

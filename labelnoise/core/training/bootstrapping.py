@@ -33,8 +33,8 @@ class Bootstrapping(Strategy):
         Epochs of cross-entropy before the first mixture is fitted.
     mixture : {"beta", "gaussian"}
         Of the losses; beta as published.
-    hard : bool
-        The guess is the most probable class (True, as published for the best results) or the probabilities.
+    kind : {"hard", "soft"}
+        The guess is the most probable class, or the probabilities.
     alpha : float
         Of mixup, on labels and guesses alike; 32 as published, 0 for tasks that cannot mix inputs.
     prior_weight : float
@@ -43,7 +43,7 @@ class Bootstrapping(Strategy):
 
     warmup: int = 10
     mixture: Literal["beta", "gaussian"] = "beta"
-    hard: bool = True
+    kind: Literal["hard", "soft"] = "hard"
     alpha: float = 32.0
     prior_weight: float = 1.0
 
@@ -54,6 +54,7 @@ class Bootstrapping(Strategy):
                 "'soft_bootstrap' or 'hard_bootstrap'."
             )
         choose(self.mixture, ("beta", "gaussian"), "mixture")
+        choose(self.kind, ("hard", "soft"), "kind")
         self._noisy = run.units.new("p_wrong")
 
     def epoch_start(self, run: Run) -> None:
@@ -71,7 +72,7 @@ class Bootstrapping(Strategy):
         if self.alpha <= 0:
             own = run.forward(member, batch)
             values = dynamic_bootstrap(
-                own.logits, own.labels, noise_probs=self._doubt(own), hard=self.hard
+                own.logits, own.labels, noise_probs=self._doubt(own), kind=self.kind
             )
             objective = labelled_mean(values, own.labels)
             if self.prior_weight and run.epoch >= self.warmup:
@@ -99,7 +100,7 @@ class Bootstrapping(Strategy):
         """(u, K): label and guess, weighted."""
         doubt = self._doubt(own)[:, None]
         probs = own.logits.softmax(1)
-        guess = one_hot(probs.argmax(1), run.task.n_classes, probs.dtype) if self.hard else probs
+        guess = one_hot(probs.argmax(1), run.task.n_classes, probs.dtype) if self.kind == "hard" else probs
         return (1 - doubt) * one_hot(own.labels, run.task.n_classes, probs.dtype) + doubt * guess
 
     def epoch_end(self, run: Run) -> Mapping[str, Any]:

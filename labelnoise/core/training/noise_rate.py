@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from labelnoise.core.mixture import fit_gaussian_mixture
+
 if TYPE_CHECKING:
     from labelnoise.core.training.loop import Run
     from labelnoise.core.training.member import Member
@@ -56,20 +58,13 @@ def clean_probabilities(run: Run, member: Member) -> Tensor:
     """
     losses = run.per_unit(member).numpy().astype(np.float64)
     labelled = labelled_units(run.task.given)
-    clean = np.zeros(len(losses), dtype=np.float32)
-    clean[labelled] = low_posterior(losses[labelled])
-    return torch.from_numpy(clean)
+    # Units without a label are left out of the fit and stay out of the clean ones.
+    known = np.where(labelled, 0, -1)
+    clean = fit_gaussian_mixture(losses, labels=known).posterior(losses, labels=known)
+    return torch.from_numpy(np.where(labelled, clean, 0).astype(np.float32))
 
 
 def labelled_units(given: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Units with a label, (n,); for multi-label with at least one known cell."""
     known = given >= 0
     return np.asarray(known.any(axis=1)) if known.ndim == 2 else known
-
-
-def low_posterior(losses: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    from sklearn.mixture import GaussianMixture
-
-    x = ((losses - losses.min()) / max(np.ptp(losses), 1e-12))[:, None]
-    fit = GaussianMixture(2, max_iter=10, tol=1e-2, reg_covar=5e-4, random_state=0).fit(x)
-    return fit.predict_proba(x)[:, fit.means_.argmin()]
