@@ -320,9 +320,10 @@ def cast_votes(
     rows = np.broadcast_to(np.arange(len(labels))[:, None], labels.shape)
     known = labels >= 0
     cells = rows[known] * n_classes + labels[known]
-    return np.bincount(cells, weights=weights[known], minlength=len(labels) * n_classes).reshape(
-        len(labels), n_classes
-    )
+    votes: NDArray[np.float64] = np.bincount(
+        cells, weights=weights[known], minlength=len(labels) * n_classes
+    ).reshape(len(labels), n_classes)
+    return votes
 
 
 class _Search:

@@ -6,7 +6,9 @@ from labelnoise.core.agreement import consensus_filter, majority_filter, vote
 from labelnoise.core.confident_learning import confident_learning
 from labelnoise.core.confident_multilabel import confident_learning_multilabel
 from labelnoise.core.confident_stream import confident_learning_stream
+from labelnoise.core.neighbours import knn_vote
 from labelnoise.core.registry import Entry, Registry
+from labelnoise.core.simifeat import simifeat_mv, simifeat_rank
 from labelnoise.core.small_loss import keep_schedule, small_loss
 
 __all__ = [
@@ -16,13 +18,17 @@ __all__ = [
     "confident_learning_stream",
     "consensus_filter",
     "keep_schedule",
+    "knn_vote",
     "majority_filter",
+    "simifeat_mv",
+    "simifeat_rank",
     "small_loss",
     "vote",
 ]
 
 _NORTHCUTT = "Northcutt, Jiang, Chuang (2021), Confident Learning, JAIR 70, section 3.2"
 _BRODLEY = "Brodley, Friedl (1999), Identifying mislabeled training data, JAIR 11, section 3.2"
+_ZHU = "Zhu, Dong, Liu (2022), Detecting corrupted labels without training a model to predict, ICML"
 _CONFIDENT = "labelnoise.core.confident_learning:confident_learning"
 
 #: Ways to select units. Those of confident learning and the filters return the labels called wrong,
@@ -125,5 +131,32 @@ SELECTORS.add(
         formula="#(prediction != given) = m",
         helps="Where right data are scarce: seldom throws out a right label.",
         hurts="Keeps many wrong ones; the more classifiers, the more.",
+    ),
+    Entry(
+        "simifeat_mv",
+        "labelnoise.core.simifeat:simifeat_mv",
+        "The similarity-weighted vote of the unit and its nearest neighbours is for another class.",
+        _ZHU + ", section 4, majority vote",
+        formula="argmax_c sum (1 - d)[label = c] != given, over 9 neighbours and itself at 2 d1 - d2",
+        helps="Good features and no model: no training, no rate, no probabilities.",
+        hurts="@MV@",
+    ),
+    Entry(
+        "simifeat_rank",
+        "labelnoise.core.simifeat:simifeat_rank",
+        "Per class as many labels as T estimated from neighbours says, those with the weakest votes.",
+        _ZHU + ", algorithm 1, ranking",
+        formula="the floor(n_c (1 - P(true = c | given = c))) weakest votes of class c, the share in [.05, .95]",
+        helps="@RANKHELPS@",
+        hurts="@RANK@",
+    ),
+    Entry(
+        "knn_vote",
+        "labelnoise.core.neighbours:knn_vote",
+        "Another class has more of the k nearest neighbours than the given one (edited nearest neighbours).",
+        "Wilson (1972), Asymptotic properties of nearest neighbor rules using edited data, IEEE SMC 2, 408-421",
+        formula="max_c votes_c > votes_given, the unit's own label left out",
+        helps="The plainest use of features; the baseline that SimiFeat has to beat.",
+        hurts="@KNN@",
     ),
 )

@@ -6,7 +6,6 @@ the same row of T; how often each triple of labels occurs then determines T up t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -37,6 +36,7 @@ Solver = Literal["lbfgs", "adam"]
 _MOST_CLASSES = 200
 #: Rounds the corner of each norm at 0, where it has no gradient; below the noise of 10^8 units.
 _ROUND = 1e-5
+_CORNERS = (0.1, 1e-2, 1e-3, _ROUND)
 #: Published settings of Adam, and its two moments' decay.
 _RATE, _STEPS, _DECAY = 0.1, 1501, (0.9, 0.999)
 
@@ -99,7 +99,7 @@ def hoc_transition(
     groups: ArrayLike | None = None,
     solver: Solver = "lbfgs",
     starts: int = 4,
-    n_bootstrap: int = 50,
+    n_bootstrap: int = 30,
     min_per_class: int = 50,
     seed: int = 0,
 ) -> TransitionEstimate:
@@ -122,7 +122,7 @@ def hoc_transition(
     starts : int
         Starting points, the best of which counts.
     n_bootstrap : int
-        Simulated repeats for the standard errors, >= 2; with 50 an error is itself known to a tenth.
+        Simulated repeats for the standard errors, >= 2; with 30 an error is itself known to an eighth.
     min_per_class : int
         Warn about classes with fewer expected units.
     seed : int
@@ -168,11 +168,6 @@ def hoc_transition(
         raise InputError(
             f"n_bootstrap is {n_bootstrap} and starts {starts}; at least 2 repeats and 1 start are needed."
         )
-    if k > _MOST_CLASSES:
-        raise InputError(
-            f"There are {k} classes; triples of labels tell at most {_MOST_CLASSES} apart. "
-            "Merge rare classes, or estimate T from a model's probabilities."
-        )
     used = _triples(ids, graph)
     if not len(used):
         raise InputError("No unit has a label and two labelled neighbours; label more units first.")
@@ -191,7 +186,7 @@ def hoc_transition(
     prior[present] = fit.prior
     expected = prior * len(used)
     error[np.ix_(present, present)] = deviation
-    absent = [c for c in range(k) if c not in set(present.tolist())]
+    absent = np.setdiff1d(np.arange(k), present)
     error[np.ix_(present, absent)] = 0.0
     error[expected < 3] = np.inf
     return TransitionEstimate(
@@ -200,7 +195,7 @@ def hoc_transition(
         method="hoc",
         n_units=len(used),
         prior=prior,
-        warnings=_warnings(ids, graph, used, matrix, expected, absent, min_per_class),
+        warnings=_warnings(ids, graph, used, matrix, expected, absent.tolist(), min_per_class),
     )
 
 
@@ -229,8 +224,8 @@ def triple_counts(labels: ArrayLike, graph: NeighbourGraph, *, n_classes: int | 
     --------
     >>> graph = nearest_neighbours([[0.0], [1.0], [2.5], [4.5]], 2, metric="euclidean")
     >>> triple_counts([0, 0, 1, 1], graph)[0]
-    array([[0.  , 0.5 ],
-           [0.  , 0.  ]])
+    array([[0. , 0.5],
+           [0. , 0. ]])
     """
     ids = as_labels(labels, n_classes=n_classes)
     return _count(ids[_triples(ids, graph)], _n_classes(ids, n_classes))
@@ -351,7 +346,7 @@ class _Target:
         k = self.k
         return _softmax(theta[: k * k].reshape(k, k)), _softmax(theta[k * k :])
 
-    def value(self, theta: Floats) -> tuple[float, Floats]:
+    def value(self, theta: Floats, corner: float = _ROUND) -> tuple[float, Floats]:
         k = self.k
         t, p = self.unpack(theta)
         gram = t @ t.T
@@ -364,7 +359,7 @@ class _Target:
             inner = (factor * t).sum(axis=1)
             power = gram**order
             mass = power @ p
-            distance = np.sqrt(max(square - 2 * p @ inner + p @ mass, 0.0) + _ROUND**2)
+            distance = np.sqrt(max(square - 2 * p @ inner + p @ mass, 0.0) + corner**2)
             total += distance
             # Half the gradient of the square over the distance.
             to_p += (mass - inner) / distance
@@ -374,15 +369,20 @@ class _Target:
         to_prior = p * (to_p - p @ to_p)
         return total, np.concatenate([to_logits.ravel(), to_prior])
 
-    def descend(self, theta: Floats, steps: int = 1000) -> HocFit:
-        found = minimize(
-            self.value,
-            theta,
-            jac=True,
-            method="L-BFGS-B",
-            options={"maxiter": steps, "maxfun": 2 * steps, "ftol": 1e-12, "gtol": 1e-9, "maxcor": 20},
-        )
-        return self.named(found.x)
+    def descend(
+        self, theta: Floats, corners: tuple[float, ...] = _CORNERS, tolerance: float = 1e-8
+    ) -> HocFit:
+        """L-BFGS on norms with ever sharper corners: the blunt ones lead past poor minima, the last is the target."""
+        for corner in corners:
+            theta = minimize(
+                self.value,
+                theta,
+                args=(corner,),
+                jac=True,
+                method="L-BFGS-B",
+                options={"maxiter": 300, "maxfun": 500, "ftol": tolerance, "gtol": 1e-7, "maxcor": 20},
+            ).x
+        return self.named(theta)
 
     def descend_adam(self, theta: Floats) -> HocFit:
         theta, mean, square = theta.copy(), np.zeros(len(theta)), np.zeros(len(theta))
@@ -408,13 +408,16 @@ def _bootstrap(
     """Root mean square deviation of T when labels are drawn afresh on the same graph."""
     k, n = len(fit.prior), len(used)
     classes = _triple_classes(ids, used, fit)
-    # An entry estimated as 0 could as well be small: one expected unit per class is spread over each row.
-    members = np.maximum(fit.prior * n, 1.0)[:, None]
-    transition = (fit.matrix * members + 1 / k) / (members + 1)
+    # An entry estimated too low would look too certain as well: two units more per entry, of the third of a row's
+    # units that HOC's errors amount to.
+    members = np.maximum(fit.prior * n, 1.0)[:, None] / 3
+    transition = (fit.matrix * members + 2.0) / (members + 2.0 * k)
     ends = np.cumsum(transition, axis=1)
     ends[:, -1] = 1.0
     rng = generator(seed, "hoc bootstrap")
-    theta = np.concatenate([np.log(transition).ravel(), np.log(np.maximum(fit.prior, 1e-6))])
+    # From a blunted T, since the gradient of a softmax vanishes where an entry is next to 0.
+    blunt = 0.9 * fit.matrix + 0.1 / k
+    theta = np.concatenate([np.log(blunt).ravel(), np.log(np.maximum(fit.prior, 1e-6))])
     square = np.zeros((k, k))
     for _ in track(range(repeats), "standard errors of T", repeats):
         # The number belongs to the unit, the class to the triple.
@@ -423,7 +426,7 @@ def _bootstrap(
         row_ends = ends[classes]
         for c in range(k - 1):
             drawn += uniform >= row_ends[:, c, None]
-        again = _Target(_count(drawn, k)).descend(theta, steps=200)
+        again = _Target(_count(drawn, k)).descend(theta, _CORNERS[1:3], 1e-6)
         square += (again.matrix - fit.matrix) ** 2
     deviation: Floats = np.sqrt(square / repeats)
     return deviation
@@ -523,6 +526,11 @@ def _triples(ids: NDArray[np.int64], graph: NeighbourGraph) -> NDArray[np.int64]
 
 
 def _count(triples: NDArray[np.int64], k: int) -> Floats:
+    if k > _MOST_CLASSES:
+        raise InputError(
+            f"There are {k} classes; triples of labels tell at most {_MOST_CLASSES} apart. "
+            "Merge rare classes, or estimate T from a model's probabilities."
+        )
     cells = (triples[:, 0] * k + triples[:, 1]) * k + triples[:, 2]
     return np.bincount(cells, minlength=k**3).reshape(k, k, k) / max(len(triples), 1)
 
