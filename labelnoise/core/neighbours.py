@@ -320,10 +320,8 @@ def cast_votes(
     rows = np.broadcast_to(np.arange(len(labels))[:, None], labels.shape)
     known = labels >= 0
     cells = rows[known] * n_classes + labels[known]
-    votes: NDArray[np.float64] = np.bincount(
-        cells, weights=weights[known], minlength=len(labels) * n_classes
-    ).reshape(len(labels), n_classes)
-    return votes
+    votes = np.bincount(cells, weights=weights[known], minlength=len(labels) * n_classes).astype(np.float64)
+    return votes.reshape(len(labels), n_classes)
 
 
 class _Search:

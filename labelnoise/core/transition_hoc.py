@@ -72,8 +72,9 @@ class ClusterCheck(NamedTuple):
     chance : float
         Agreement of two units drawn at random.
     clusterable : float
-        ``(two_steps - chance) / (first - chance)`` in [0, 1]: the share of nearest neighbours of the unit's
-        true class, if errors of the graph are independent from step to step.
+        ``(two_steps - chance) / (first - chance)`` in [0, 1], an upper estimate of the share of neighbours of the
+        unit's true class. It sees agreement fade with distance. It does not see classes that overlap evenly, whose
+        neighbours at any distance are equally mixed: to labels alone that is noise.
     """
 
     first: float
@@ -144,7 +145,9 @@ def hoc_transition(
     drawing triples afresh gives errors that are too small. The standard errors come from drawing labels afresh: every
     triple is given its most plausible true class, every unit one random number, shared by all triples that it is in;
     triples of one class then see the same new label of it. T is fitted again, and the error is the root mean square
-    deviation from the estimate. They hold for labels that are independent given the true class.
+    deviation from the estimate. They hold for labels that are independent given the true class and for neighbours of
+    one class; how far T is off where classes overlap is not in them. In three clusters of 4000 units whose nearest
+    neighbour was of another class in 26%, T was off by up to 0.13 and nothing warned.
 
     References
     ----------

@@ -47,7 +47,7 @@ def flags_by_definition(select, labels, x, k, right):
     for c in range(labels.max() + 1):
         members = [i for i in range(len(labels)) if labels[i] == c]
         quota = int(np.floor(len(members) * min(max(1 - right[c], 0.05), 0.95)))
-        for i in sorted(members, key=lambda i: -(-np.log(votes[i, c])))[:quota]:
+        for i in sorted(members, key=lambda i: -np.log(votes[i, c]), reverse=True)[:quota]:
             flags[i] = True
     return flags
 
