@@ -6,7 +6,7 @@
 Run it where the package can be imported (installed, or PYTHONPATH set to the repository). Every measurement runs in a
 fresh process with one thread: CPU seconds of one call after a first one on a small input, and by how much resident
 memory peaked above where the call began (Linux only, "-" elsewhere). The data are ten clusters with a fifth of the
-labels wrong, on which the published recipe finds every wrong label and no other.
+labels wrong, which is easy: the recipe's F1 is 0.9997. The target asks for that F1 as well as for the speed.
 
 ``recipe`` is a plain reading of the published description: 21 epochs, each with a random 90% of the units, a distance
 matrix of all of them by torch and its ten smallest per row, votes, and the majority of the epochs. The official

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import bdtr
 
 from labelnoise.core._survey import blocks, by_class
 from labelnoise.core.confident_learning import lowest
@@ -271,11 +272,8 @@ class _Subsamples:
         seed: int,
     ) -> None:
         self.k, self.n, self.size, self.seed, self.count = k, len(x), size, seed, subsamples
-        # Six standard deviations above what is needed on average: the second graph is an exception.
-        share = size / self.n
-        need = int(np.ceil((k + 6 * np.sqrt(k * (1 - share))) / share)) if size < self.n else k
+        need = _list_length(k, size / self.n, subsamples * self.n)
         most = self.n - 1 if items is None else self.n - int(np.bincount(items).max())
-        need = max(need, k)
         while True:
             need = min(need, most) if most >= k else need
             self.graph = nearest_neighbours(x, need, groups=items)
@@ -311,6 +309,16 @@ class _Subsamples:
                 self.graph.indices[units][inside].reshape(shape),
                 self.graph.distances[units][inside].reshape(shape),
             )
+
+
+def _list_length(k: int, share: float, tries: int) -> int:
+    """Neighbours to keep so that fewer than k of them are in a subsample once in a hundred calls."""
+    if share >= 1:
+        return k
+    length = k
+    while tries * float(bdtr(k - 1, length, share)) > 0.01:
+        length += 1
+    return length
 
 
 def _votes(labels: Labels, indices: Labels, distances: Floats, units: Labels | None = None) -> _Votes:
