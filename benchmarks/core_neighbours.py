@@ -2,6 +2,7 @@
 
     python benchmarks/core_neighbours.py            # 10 000 units of 512 features, about two minutes
     python benchmarks/core_neighbours.py --quick    # 2 000 units, targets not judged
+    python benchmarks/core_neighbours.py --coverage # HOC's standard errors against the spread between six samples
 
 Run it where the package can be imported (installed, or PYTHONPATH set to the repository). Every measurement runs in a
 fresh process with one thread: CPU seconds of one call after a first one on a small input, and by how much resident
@@ -185,12 +186,42 @@ def in_fresh_process(name: str, n: int, d: int) -> Result:
     return figures
 
 
+def coverage(seeds: int = 6) -> None:
+    """HOC's errors beside what repeated samples do, on 10 000 units in clusters without overlap."""
+    from labelnoise.core.noise_matrices import pair_transition, symmetric_transition
+    from labelnoise.core.transition_hoc import hoc_transition
+
+    noisy_rows = np.random.default_rng(5).dirichlet(np.ones(CLASSES), CLASSES)
+    for kind, truth in {
+        "symmetric 0.2": symmetric_transition(CLASSES, 0.2),
+        "symmetric 0.4": symmetric_transition(CLASSES, 0.4),
+        "random 0.3": 0.7 * np.eye(CLASSES) + 0.3 * noisy_rows,
+        "pair 0.3": pair_transition(CLASSES, 0.3),
+    }.items():
+        found = []
+        for seed in range(seeds):
+            rng = np.random.default_rng(100 + seed)
+            true = rng.integers(0, CLASSES, 10_000)
+            features = np.eye(CLASSES)[true] + 0.15 * rng.normal(size=(len(true), CLASSES))
+            labels = (rng.random(len(true))[:, None] >= np.cumsum(truth, axis=1)[true][:, :-1]).sum(axis=1)
+            found.append(hoc_transition(labels, features, seed=seed))
+        matrices = np.array([estimate.matrix for estimate in found])
+        errors = np.array([estimate.standard_error for estimate in found])
+        off = np.abs(matrices - truth) / errors
+        print(
+            f"{kind:<15} spread {matrices.std(axis=0, ddof=1).mean():.4f}  mean error {errors.mean():.4f}  "
+            f"within 1.96: {(off < 1.96).mean():.3f}  within 3: {(off < 3).mean():.3f}",
+            flush=True,
+        )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="2 000 units, targets not judged")
     parser.add_argument("--only", default="", help="cases whose name contains this")
+    parser.add_argument("--coverage", action="store_true", help="only check HOC's standard errors")
     parser.add_argument("--check", action="store_true", help="exit with 1 if a target is missed")
     parser.add_argument("--out", type=Path, default=Path("labelnoise-results/core_neighbours.json"))
     parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
@@ -198,6 +229,10 @@ def main() -> int:
     if options.measure:
         name, n, d = options.measure
         print(json.dumps(measure(name, int(n), int(d))))
+        return 0
+
+    if options.coverage:
+        coverage()
         return 0
 
     n, d = (2000, 128) if options.quick else (10_000, 512)

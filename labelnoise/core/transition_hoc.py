@@ -145,9 +145,13 @@ def hoc_transition(
     drawing triples afresh gives errors that are too small. The standard errors come from drawing labels afresh: every
     triple is given its most plausible true class, every unit one random number, shared by all triples that it is in;
     triples of one class then see the same new label of it. T is fitted again, and the error is the root mean square
-    deviation from the estimate. They hold for labels that are independent given the true class and for neighbours of
-    one class; how far T is off where classes overlap is not in them. In three clusters of 4000 units whose nearest
-    neighbour was of another class in 26%, T was off by up to 0.13 and nothing warned.
+    deviation from the T drawn from (the estimate, a little blunted). With 10 000 units of 10 classes (20 and 40%
+    symmetric, 30% random, 30% pair noise, 6 seeds each) the mean error is 1.07, 1.10, 1.10 and 1.27 times the spread
+    between samples, and 93, 93, 96 and 98% of the entries lie within 1.96 errors.
+
+    The errors hold for labels that are independent given the true class and for neighbours of one class. How far T is
+    off where classes overlap is not in them: in three clusters of 4000 units whose nearest neighbour was of another
+    class in 26%, T was off by up to 0.13 and nothing warned.
 
     References
     ----------
@@ -430,7 +434,7 @@ def _bootstrap(
         for c in range(k - 1):
             drawn += uniform >= row_ends[:, c, None]
         again = _Target(_count(drawn, k)).descend(theta, _CORNERS[1:3], 1e-6)
-        square += (again.matrix - fit.matrix) ** 2
+        square += (again.matrix - transition) ** 2
     deviation: Floats = np.sqrt(square / repeats)
     return deviation
 
