@@ -7,7 +7,9 @@ from labelnoise.core.confident_learning import confident_learning
 from labelnoise.core.confident_multilabel import confident_learning_multilabel
 from labelnoise.core.confident_stream import confident_learning_stream
 from labelnoise.core.mixture import beta_mixture, gaussian_mixture
+from labelnoise.core.neighbours import knn_vote
 from labelnoise.core.registry import Entry, Registry
+from labelnoise.core.simifeat import simifeat_mv, simifeat_rank
 from labelnoise.core.small_loss import keep_schedule, small_loss
 
 __all__ = [
@@ -19,13 +21,17 @@ __all__ = [
     "consensus_filter",
     "gaussian_mixture",
     "keep_schedule",
+    "knn_vote",
     "majority_filter",
+    "simifeat_mv",
+    "simifeat_rank",
     "small_loss",
     "vote",
 ]
 
 _NORTHCUTT = "Northcutt, Jiang, Chuang (2021), Confident Learning, JAIR 70, section 3.2"
 _BRODLEY = "Brodley, Friedl (1999), Identifying mislabeled training data, JAIR 11, section 3.2"
+_ZHU = "Zhu, Dong, Liu (2022), Detecting corrupted labels without training a model to predict, ICML"
 _CONFIDENT = "labelnoise.core.confident_learning:confident_learning"
 
 #: Ways to select units. Those of confident learning and the filters return the labels called wrong,
@@ -148,5 +154,35 @@ SELECTORS.add(
         helps="Skewed losses, which early training has; outliers have no say. Posterior never rises with the loss.",
         hurts="One group of losses is split too, with a warning: 20% of clean exponential losses called wrong; with "
         "2% of wrong labels F1 is 0.21 where Gaussians reach 0.60.",
+    ),
+    Entry(
+        "simifeat_mv",
+        "labelnoise.core.simifeat:simifeat_mv",
+        "The similarity-weighted vote of the unit and its nearest neighbours is for another class.",
+        _ZHU + ", section 4, majority vote",
+        formula="argmax_c sum (1 - d)[label = c] != given, over 9 neighbours and itself at 2 d1 - d2",
+        helps="Good features and no model: no training, no rate, no probabilities.",
+        hurts="Pairs of classes: on the pixels of scikit-learn's digits (5 seeds) F1 0.98 with 40% symmetric "
+        "noise, 0.59 with 40% pair noise.",
+    ),
+    Entry(
+        "simifeat_rank",
+        "labelnoise.core.simifeat:simifeat_rank",
+        "Per class as many labels as T estimated from neighbours says, those with the weakest votes.",
+        _ZHU + ", algorithm 1, ranking",
+        formula="the floor(n_c (1 - P(true = c | given = c))) weakest votes of class c, the share in [.05, .95]",
+        helps="Pairs of classes, where the majority leans to the wrong one: digits with 40% pair noise, F1 0.65 "
+        "against 0.59 of simifeat_mv.",
+        hurts="Flags 5% of every class at least, clean ones too, and stands on T: digits with 20% symmetric noise, "
+        "F1 0.93 against 0.98 of simifeat_mv.",
+    ),
+    Entry(
+        "knn_vote",
+        "labelnoise.core.neighbours:knn_vote",
+        "Another class has more of the k nearest neighbours than the given one (edited nearest neighbours).",
+        "Wilson (1972), Asymptotic properties of nearest neighbor rules using edited data, IEEE SMC 2, 408-421",
+        formula="max_c votes_c > votes_given, the unit's own label left out",
+        helps="The plainest use of features; the baseline that SimiFeat has to beat.",
+        hurts="Rare classes: of the right labels of a digit with 7 units among 1626 it flags 36%, simifeat_mv 12%.",
     ),
 )

@@ -21,6 +21,9 @@ INPUTS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "beta_mixture": ((-np.log(PROBS[np.arange(7), LABELS]),), {"labels": LABELS}),
     "majority_filter": ((LABELS, PROBS.argmax(axis=1)[None]), {}),
     "consensus_filter": ((LABELS, PROBS.argmax(axis=1)[None]), {}),
+    "simifeat_mv": ((LABELS, PROBS), {"k": 3}),
+    "simifeat_rank": ((LABELS, PROBS), {"k": 3, "diagonal_scale": 0.5}),
+    "knn_vote": ((LABELS, PROBS), {"k": 2}),
 }
 
 

@@ -71,9 +71,7 @@ class Bootstrapping(Strategy):
         member = run.members[0]
         if self.alpha <= 0:
             own = run.forward(member, batch)
-            values = dynamic_bootstrap(
-                own.logits, own.labels, noise_probs=self._doubt(own), kind=self.kind
-            )
+            values = dynamic_bootstrap(own.logits, own.labels, noise_probs=self._doubt(own), kind=self.kind)
             objective = labelled_mean(values, own.labels)
             if self.prior_weight and run.epoch >= self.warmup:
                 objective = objective + self.prior_weight * class_prior(own.logits, own.labels)
