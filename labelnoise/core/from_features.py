@@ -7,24 +7,24 @@ wrong and where errors go; planted errors teach which labels look wrong; one ref
 from __future__ import annotations
 
 import time
-from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from labelnoise.core.calibrated import (
+    check_calibratable,
+    estimate_count,
+    logistic_of,
+    spread_out,
+    warnings_about,
+)
 from labelnoise.core.calibration import (
-    OVERLAP,
-    Reading,
     assumed_ambiguity,
-    count_estimate,
     probability_wrong,
     read_with_ambiguity,
     shift_to_total,
-    simulate_count_ratios,
 )
-from labelnoise.core.decision import decide
-from labelnoise.core.detection import CountEstimate, Detection
+from labelnoise.core.detection import Detection
 from labelnoise.core.evidence import (
     as_features,
     evidence_columns,
@@ -32,7 +32,7 @@ from labelnoise.core.evidence import (
     nearest_neighbours,
     neighbour_votes,
 )
-from labelnoise.core.flips import DRAWS, blend, flip_scores, logistic_fit, to_mean
+from labelnoise.core.flips import DRAWS, blend, flip_scores, to_mean
 from labelnoise.core.kernels import KernelExpert
 from labelnoise.core.stacking import StackerFit, fit_stacker, posterior, predict
 from labelnoise.core.validation import InputError, as_labels, check_same_length, choose
@@ -48,8 +48,6 @@ EXPERTS = (("linear", 0.3), ("laplacian", 0.1))
 SCALINGS = ("auto", "hellinger", "unit", "none")
 #: Slope from a planted-error score to the log-odds of an error, for the refit.
 REFIT_SLOPE = 1.5
-#: Below this many labelled units per class the count is not to be trusted.
-FEW_UNITS = 30
 
 
 def scale_rows(features: ArrayLike, scaling: str = "auto") -> Array:
@@ -263,7 +261,11 @@ def detect_from_features(
     overlap = float((1 - blind.max(axis=1)).mean())
     share, careful = assumed_ambiguity(fit.uniform, overlap)
     reading = read_with_ambiguity(blind, fit, g, share)
-    count, ratios = _count(model, fit, reading, g, share, careful, resamples, seed)
+
+    def repeat(labels: Labels) -> tuple[StackerFit, Array]:
+        return model.stack(labels, fit)
+
+    count, ratios = estimate_count(repeat, fit, reading, g, careful, resamples=resamples, seed=seed)
 
     again = model.scores(posterior(blind, fit.transition, g))
     refit = fit_stacker(again, g, start=fit)
@@ -279,7 +281,7 @@ def detect_from_features(
         p_wrong = logistic_of(order, p_wrong)
     truth = blend(g, truth, p_wrong)
 
-    answer = _spread_out(len(ids), has, g, p_wrong, truth)
+    answer = spread_out(len(ids), has, p_wrong, truth)
     if len(has) < len(ids):
         outside = np.flatnonzero(ids < 0)
         guess = model.predict(X[outside], soft, g)
@@ -293,7 +295,7 @@ def detect_from_features(
         count=count,
         transition=reading.transition,
         evidence=evidence,
-        warnings=warnings_about(g, k, overlap),
+        warnings=warnings_about(g, overlap, reading.transition),
         info={
             "errors": "uniform" if fit.uniform else "class-dependent",
             "overlap": round(overlap, 4),
@@ -305,91 +307,7 @@ def detect_from_features(
     )
 
 
-def logistic_of(order: Array, target: Array) -> Array:
-    """``sigmoid(a order + b)`` nearest in likelihood to soft targets; keeps the order and the targets' sum."""
-    if np.ptp(order) < 1e-12 or target.sum() < 1e-6 or target.sum() > len(target) - 1e-6:
-        return target
-    scale = max(float(order.std()), 1e-12)
-    centred = (order - order.mean()) / scale
-    slope, shift = logistic_fit(centred[:, None], target, penalty=100.0)
-    return to_mean(max(float(slope), 0.0) * centred + shift, float(target.mean()))
-
-
-def _count(
-    model: FeatureModel,
-    fit: StackerFit,
-    reading: Reading,
-    g: Labels,
-    share: float,
-    careful: float,
-    resamples: int,
-    seed: int,
-) -> tuple[CountEstimate, Array]:
-    """The number of wrong labels, debiased by repeating the first reading on simulated labels."""
-    total = float(probability_wrong(reading.posterior, g).sum())
-    if not resamples:
-        return CountEstimate(
-            total, total, total, 0.0, "sum of probabilities, no interval asked for"
-        ), np.ones(0)
-
-    def repeat(labels: Labels) -> float:
-        if len(np.unique(labels)) < 2:
-            return 0.0
-        later, blind = model.stack(labels, fit)
-        return float(
-            probability_wrong(read_with_ambiguity(blind, later, labels, share).posterior, labels).sum()
-        )
-
-    ratios = simulate_count_ratios(
-        reading.posterior, reading.transition, g, repeat, n_simulations=resamples, seed=seed
-    )
-    cautious = read_with_ambiguity(reading.probs, fit, g, careful).posterior
-    count = count_estimate(total, float(probability_wrong(cautious, g).sum()), ratios)
-    return (replace(count, low=0.0) if count.low < 0.5 else count), ratios
-
-
-def _spread_out(n: int, has: NDArray[np.intp], g: Labels, p_wrong: Array, truth: Array) -> dict[str, Any]:
-    """The answer for the labelled units put where they belong among all."""
-    p, confidence, suggested = np.zeros(n), np.zeros(n), np.full(n, -1, dtype=np.int64)
-    p[has] = p_wrong
-    suggested[has], confidence[has] = truth.argmax(axis=1), truth.max(axis=1)
-    return {
-        "p_wrong": p,
-        "quality": 1.0 - p,
-        "flagged": decide(p),
-        "suggested": suggested,
-        "confidence": confidence,
-    }
-
-
-def warnings_about(g: Labels, k: int, overlap: float) -> tuple[str, ...]:
-    """Where the number of wrong labels is not identified, or hardly."""
-    found = []
-    if len(np.unique(g)) == 2:
-        found.append(
-            "Two classes: the noise rate is identified only by how well the evidence separates them; "
-            "trust the ranking more than the count."
-        )
-    if overlap > OVERLAP:
-        found.append(
-            f"Classes overlap: {overlap:.0%} of the units could as well belong to another class, so read the "
-            "count as labels that conflict with the evidence, not as errors."
-        )
-    per_class = len(g) / max(len(np.unique(g)), 1)
-    if per_class < FEW_UNITS:
-        found.append(
-            f"Only {per_class:.0f} labelled units per class: the count may be several times too low or high; "
-            "trust the ranking."
-        )
-    return tuple(found)
-
-
 def _check(g: Labels, draws: int, resamples: int) -> None:
-    if len(np.unique(g)) < 2:
-        raise InputError(
-            f"The labels hold {len(np.unique(g))} class(es); a wrong label can only be told when there are at least 2."
-        )
+    check_calibratable(g, resamples)
     if draws < 1 or draws != int(draws):
         raise InputError(f"draws is {draws}; a whole number of at least 1 is needed.")
-    if resamples < 0 or resamples == 1:
-        raise InputError(f"resamples is {resamples}; give 0 (no interval) or at least 2.")

@@ -9,8 +9,9 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
 
+from labelnoise.core.calibrated import logistic_of
 from labelnoise.core.decision import decide
-from labelnoise.core.from_features import FeatureModel, detect_from_features, logistic_of, scale_rows
+from labelnoise.core.from_features import FeatureModel, detect_from_features, scale_rows
 from labelnoise.core.kernels import KERNELS
 from labelnoise.core.noise import corrupt, pair_transition, symmetric_transition
 from labelnoise.core.validation import InputError
@@ -136,9 +137,7 @@ def test_a_logistic_curve_keeps_order_and_sum():
     fitted = logistic_of(order, target)
     assert fitted.sum() == pytest.approx(target.sum())
     assert (np.diff(fitted[np.argsort(order)]) > 0).all()
-    assert logistic_of(-target, target).std() == pytest.approx(
-        0, abs=1e-9
-    )  # a score that points the wrong way
+    assert logistic_of(-target, target).std() == pytest.approx(0, abs=1e-9)  # it points the wrong way
 
 
 def test_kernels_are_registered_by_name():
