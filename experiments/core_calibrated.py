@@ -1,7 +1,7 @@
 """Counts, false alarms and calibration of the two calibrated answers of the core, on digits with planted noise.
 
-python experiments/core_calibrated.py features [--seeds 100,101,102,103,104] [--units 600]
-python experiments/core_calibrated.py scores   [--seeds 100,101,102,103,104] [--units 900]
+python experiments/core_calibrated.py features [--seeds 100,101,102,103,104] [--units 600] [--kinds pair]
+python experiments/core_calibrated.py scores   [--seeds 100,101,102,103,104] [--units 900] [--kinds pair]
 
 Noise "similar" sends errors where class means are alike (exp(6 cos)). The truth is used to score the answers only.
 """
@@ -82,11 +82,12 @@ def main() -> None:
     parser.add_argument("answer", choices=["features", "scores"])
     parser.add_argument("--seeds", default="100,101,102,103,104")
     parser.add_argument("--units", type=int)
+    parser.add_argument("--kinds", default="none,symmetric,similar,pair")
     options = parser.parse_args()
     n = options.units or (600 if options.answer == "features" else 900)
     data = load_digits()
     print(COLUMNS, "| count/true per seed (without noise: count, and flags under F1)")
-    for kind, rate in SETTINGS:
+    for kind, rate in (setting for setting in SETTINGS if setting[0] in options.kinds.split(",")):
         rows = []
         for seed in map(int, options.seeds.split(",")):
             chosen = np.random.default_rng(seed + 1000).permutation(len(data.target))[:n]

@@ -44,6 +44,8 @@ PROB_FLOOR = 1e-3
 FEW_UNITS = 30
 #: Where a wrong class is this often as frequent as the right one, the two may as well be exchanged.
 NEAR_EXCHANGE = 0.3
+#: A simulated bias beyond this factor is not corrected, but named.
+UNSTABLE = 1.5
 
 
 def calibrate_scores(
@@ -151,7 +153,7 @@ def calibrate_scores(
         count=count,
         transition=reading.transition,
         evidence={"p_given": np.where(ids >= 0, before[np.arange(len(ids)), np.maximum(ids, 0)], 0.0)},
-        warnings=(*warnings_about(g, overlap, reading.transition), *_about_score(p_wrong)),
+        warnings=(*warnings_about(g, overlap, reading.transition, ratios), *_about_score(p_wrong)),
         info={
             "errors": "uniform" if fit.uniform else "class-dependent",
             "overlap": round(overlap, 4),
@@ -194,8 +196,21 @@ def estimate_count(
         reading.posterior, reading.transition, g, again, n_simulations=resamples, seed=seed
     )
     cautious = read_with_ambiguity(reading.probs, fit, g, careful).posterior
-    count = count_estimate(total, float(probability_wrong(cautious, g).sum()), ratios)
-    return (replace(count, low=0.0) if count.low < 0.5 else count), ratios
+    least = float(probability_wrong(cautious, g).sum())
+    count = count_estimate(total, least, ratios)
+    if unstable(ratios):
+        # a bias this large is no correction but a sign that the rate is not identified: keep both readings
+        plain = count_estimate(total, least, ratios / np.exp(np.log(ratios).mean()))
+        count = replace(plain, low=min(plain.low, count.low), high=max(plain.high, count.high))
+    most = float(len(g))
+    expected, high = min(count.expected, most), min(count.high, most)
+    low = min(count.low, expected)
+    return replace(count, expected=expected, low=0.0 if low < 0.5 else low, high=high), ratios
+
+
+def unstable(ratios: Array) -> bool:
+    """Whether the simulated counts miss their truth by more than half, up or down, on average."""
+    return bool(ratios.size and abs(np.log(ratios).mean()) > np.log(UNSTABLE))
 
 
 def logistic_of(order: Array, target: Array) -> Array:
@@ -235,7 +250,7 @@ def spread_out(n: int, has: NDArray[np.intp], p_wrong: Array, truth: Array) -> d
     }
 
 
-def warnings_about(g: Labels, overlap: float, transition: Array) -> tuple[str, ...]:
+def warnings_about(g: Labels, overlap: float, transition: Array, ratios: Array) -> tuple[str, ...]:
     """Where the number of wrong labels is not identified, or hardly."""
     found = []
     present = len(np.unique(g))
@@ -260,6 +275,11 @@ def warnings_about(g: Labels, overlap: float, transition: Array) -> tuple[str, .
         found.append(
             f"Class {worst[0]} seems to be labelled {worst[1]} in {off[worst]:.0%} of the cases: with so many "
             "errors in one direction the count is rather too low and more flags are false than stated."
+        )
+    if unstable(ratios):
+        found.append(
+            f"Repeated on simulated labels the count comes out at {np.exp(np.log(ratios).mean()):.2g} of their truth: the "
+            "noise rate is not identified here; trust neither the count nor the probabilities.",
         )
     return tuple(found)
 

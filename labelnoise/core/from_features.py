@@ -295,7 +295,7 @@ def detect_from_features(
         count=count,
         transition=reading.transition,
         evidence=evidence,
-        warnings=warnings_about(g, overlap, reading.transition),
+        warnings=warnings_about(g, overlap, reading.transition, ratios),
         info={
             "errors": "uniform" if fit.uniform else "class-dependent",
             "overlap": round(overlap, 4),

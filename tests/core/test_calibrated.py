@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -11,10 +12,12 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from labelnoise.core.calibrated import calibrate_scores, logistic_of, monotone_of
+from labelnoise.core.calibrated import calibrate_scores, estimate_count, logistic_of, monotone_of
+from labelnoise.core.calibration import read_with_ambiguity
 from labelnoise.core.crossval import out_of_fold
 from labelnoise.core.noise import corrupt, pair_transition, symmetric_transition
 from labelnoise.core.quality import self_confidence
+from labelnoise.core.stacking import fit_stacker, predict
 from labelnoise.core.validation import InputError
 
 
@@ -109,6 +112,23 @@ def test_what_is_not_identified_is_said():
     assert any("per class" in text for text in calibrate_scores(given[:90], probs[:90], resamples=0).warnings)
     clear, p, _ = digits("symmetric", 0.1)
     assert calibrate_scores(clear, p, resamples=0).warnings == ()
+
+
+def test_a_count_that_simulation_contradicts_is_not_blown_up():
+    """A reading that finds no errors in simulated labels must not multiply the count beyond the units."""
+    given, probs, _ = digits("symmetric", 0.4)
+    evidence = np.log(np.clip(probs, 1e-3, 1))[None]
+    fit = fit_stacker(evidence, given)
+    reading = read_with_ambiguity(predict(fit, evidence), fit, given, 0.001)
+
+    def blind(labels):
+        return replace(fit, transition=np.eye(10)), np.full((len(labels), 10), 0.1)
+
+    plain, _ = estimate_count(blind, fit, reading, given, 0.01, resamples=0, seed=0)
+    count, ratios = estimate_count(blind, fit, reading, given, 0.01, resamples=3, seed=0)
+    assert ratios.max() < 0.1
+    assert count.expected == pytest.approx(plain.expected)
+    assert count.low <= count.expected <= count.high == len(given)
 
 
 def test_links_keep_sums_and_share_ties():
