@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import labelnoise.core.selection as selection
 from labelnoise.core.confident_learning import RULES, confident_learning
@@ -24,7 +25,14 @@ INPUTS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "simifeat_mv": ((LABELS, PROBS), {"k": 3}),
     "simifeat_rank": ((LABELS, PROBS), {"k": 3, "diagonal_scale": 0.5}),
     "knn_vote": ((LABELS, PROBS), {"k": 2}),
+    "recov": ((LABELS, lambda train, test: own(test).min()), {"repeats": 100, "n_folds": 3}),
+    "fast_recov": ((LABELS, lambda train, test: own(test)), {"count": 2, "n_folds": 3}),
+    "two_source": ((LABELS, PROBS, PROBS**2 / (PROBS**2).sum(axis=1, keepdims=True)), {"keep": 0.5}),
 }
+
+
+def own(units: NDArray[np.int64]) -> NDArray[np.float64]:
+    return PROBS[units, LABELS[units]]
 
 
 def test_every_selector_has_an_input_here() -> None:
