@@ -109,9 +109,17 @@ def joint_of(labels: NDArray[Any], seen: Survey, k: int, *, calibrate: bool = Tr
         counted = (guess >= 0) & (own >= 0)
         cells = guess[counted].astype(np.int64) * k + own[counted]
         counts += np.bincount(cells, minlength=k * k)
+    return joint_of_counts(counts, seen.per_class, calibrate=calibrate)
+
+
+def joint_of_counts(
+    counts: NDArray[np.int64], per_class: NDArray[np.int64], *, calibrate: bool = True
+) -> NDArray[np.int64]:
+    """The confident joint from its counts in the order [true, given], flat."""
+    k = len(per_class)
     joint = counts.reshape(k, k).T
     np.fill_diagonal(joint, np.maximum(joint.diagonal(), 1))
-    return scale_joint(joint, seen.per_class) if calibrate else joint
+    return scale_joint(joint, per_class) if calibrate else joint
 
 
 def calibrate_joint(joint: ArrayLike, labels: ArrayLike) -> NDArray[np.int64]:
