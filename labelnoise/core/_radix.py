@@ -104,8 +104,8 @@ class GroupCuts:
     ) -> None:
         self.left = ranks.astype(np.int64)
         self.inside = sizes.astype(np.int64)
-        self._dtype = np.dtype(dtype)
-        self._base, last = ordered_key(np.array([low, high], dtype=self._dtype))
+        self.dtype = np.dtype(dtype)
+        self._base, last = ordered_key(np.array([low, high], dtype=self.dtype))
         self._span = last - self._base
         self._unknown = int(self._span).bit_length() if len(ranks) else 0
         self._prefix = np.zeros(len(ranks), dtype=np.uint64)
@@ -161,7 +161,7 @@ class GroupCuts:
 
     def cuts(self) -> Floats:
         """The number sought of every group."""
-        return float_of_key(self._prefix + self._base, self._dtype)
+        return float_of_key(self._prefix + self._base, self.dtype)
 
     def _descend(self, counts: NDArray[np.int64]) -> None:
         """Fix the digits that were counted."""
