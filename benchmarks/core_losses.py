@@ -29,7 +29,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -128,12 +128,14 @@ def accuracy(seeds: int, only: str) -> list[dict[str, Any]]:
             what = f"{name}, {share:.0%} masked" if share else f"{name}, macro AP"
             tasks = {"complete": 0.0, "missing 0.4": 0.4}
             rows.append(
-                over_seeds(what, {t: functools.partial(train_tags, m, share) for t, m in tasks.items()}, seeds)
+                over_seeds(
+                    what, {t: functools.partial(train_tags, m, share) for t, m in tasks.items()}, seeds
+                )
             )
     return rows
 
 
-def over_seeds(name: str, runs: dict[str, Callable[[int], float]], seeds: int) -> dict[str, Any]:
+def over_seeds(name: str, runs: Mapping[str, Callable[[int], float]], seeds: int) -> dict[str, Any]:
     """Mean and standard deviation of each run."""
     row: dict[str, Any] = {"loss": name}
     for task, run in runs.items():

@@ -148,7 +148,9 @@ def main() -> int:
         write(folder, options.units, options.classes)
         size = sum(path.stat().st_size for path in folder.iterdir()) / 2**20
         print(f"{size:.0f} MiB written in {time.process_time() - start:.1f} CPU seconds")
-        print(f"{'rule':<24}{'cpu s':>8}{'wall s':>8}{'extra MiB':>11}{'own MiB':>9}{'flagged':>11}", flush=True)
+        print(
+            f"{'rule':<24}{'cpu s':>8}{'wall s':>8}{'extra MiB':>11}{'own MiB':>9}{'flagged':>11}", flush=True
+        )
         for rule in options.rules.split(","):
             row = fresh(folder, "stream", rule, options.ties, options.mask)
             line = f"{rule:<24}{row['cpu_s']:>8.1f}{row['wall_s']:>8.1f}{row['extra_mib']:>11.0f}"

@@ -37,21 +37,25 @@ def ordered_key(values: Floats) -> NDArray[np.uint64]:
     >>> bool((np.diff(keys.astype(object)) >= 0).all()), int(keys[1]) == int(keys[2])
     (True, True)
     """
-    whole = values + values.dtype.type(0)  # -0.0 becomes 0.0
-    signed = whole.view(np.int32 if whole.dtype == np.float32 else np.int64)
-    low_bits = signed.dtype.type(np.iinfo(signed.dtype).max)
-    # Negative floats run backwards in their bits below the sign.
-    signed = np.where(signed < 0, signed ^ low_bits, signed).astype(np.int64)
-    return signed.view(np.uint64) ^ _TOP
+    kind = _whole_numbers(values.dtype)
+    signed: NDArray[Any] = (values + values.dtype.type(0)).view(kind)  # -0.0 becomes 0.0
+    return _turned(signed, kind).astype(np.int64).view(np.uint64) ^ _TOP
 
 
 def float_of_key(keys: NDArray[np.uint64], dtype: Any) -> Floats:
     """The floats of `ordered_key`."""
-    kind = np.int32 if np.dtype(dtype) == np.float32 else np.int64
-    signed = (keys ^ _TOP).view(np.int64).astype(kind)
-    low_bits = kind(np.iinfo(kind).max)
-    floats: Floats = np.where(signed < 0, signed ^ low_bits, signed).view(dtype)
+    kind = _whole_numbers(dtype)
+    floats: Floats = _turned((keys ^ _TOP).view(np.int64).astype(kind), kind).view(dtype)
     return floats
+
+
+def _whole_numbers(dtype: Any) -> Any:
+    return np.int32 if np.dtype(dtype) == np.float32 else np.int64
+
+
+def _turned(signed: NDArray[Any], kind: Any) -> NDArray[Any]:
+    """Negative floats run backwards in their bits below the sign; turned once they run on, twice back again."""
+    return np.where(signed < 0, signed ^ kind(np.iinfo(kind).max), signed)
 
 
 class GroupCuts:

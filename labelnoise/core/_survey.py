@@ -183,7 +183,7 @@ def survey(labels: NDArray[Any], probs: Floats) -> Survey:
         # Where the most probable class is itself confident it is the guess, however many others are too.
         unsure = np.flatnonzero(top[rows] < lowered[best[rows]]) + rows.start
         if len(unsure):
-            guess[unsure] = guess_of_unsure(probs[unsure], best[unsure], lowered)
+            guess[unsure] = guess_of_unsure(probs, unsure, best[unsure], top[unsure], lowered)
     return Survey(given, thresholds, per_class, guess, disputed, mismatch)
 
 
@@ -195,9 +195,15 @@ def prefers_another(own: NDArray[Any], mine: Floats, best: NDArray[Any], top: Fl
     return ahead
 
 
-def guess_of_unsure(block: Floats, best: NDArray[Any], lowered: Floats) -> NDArray[Any]:
-    """The class of units whose most probable class ``best`` is not confident, -1 if none is."""
-    confident = block >= lowered
+def guess_of_unsure(
+    probs: Floats, rows: NDArray[np.intp], best: NDArray[Any], top: Floats, lowered: Floats
+) -> NDArray[Any]:
+    """The class of rows whose most probable class ``best``, of probability ``top``, is not confident; -1 for none."""
+    guess = np.full(len(rows), -1, dtype=best.dtype)
+    # What reaches not even the lowest threshold needs no second look at its probabilities.
+    some = np.flatnonzero(top >= lowered.min())
+    confident = probs[rows[some]] >= lowered
     how_many = confident.sum(axis=1)
     only = confident.argmax(axis=1)
-    return np.where(how_many == 0, -1, np.where(how_many == 1, only, best))
+    guess[some] = np.where(how_many == 0, -1, np.where(how_many == 1, only, best[some]))
+    return guess

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from labelnoise.core.chunks import Chunk, Passes
 from labelnoise.core._confident_cuts import Pairs, PerUnit, Ranking, flag_lowest
 from labelnoise.core._streamed_mean import StreamedMean
 from labelnoise.core._survey import (
@@ -27,6 +26,7 @@ from labelnoise.core._survey import (
     prefers_another,
     take_column,
 )
+from labelnoise.core.chunks import Chunk, Passes
 from labelnoise.core.confident_learning import PRUNE_RULES, Ties, check_options, prune_counts
 from labelnoise.core.quality import margin_of
 from labelnoise.core.transition import joint_of_counts
@@ -168,9 +168,7 @@ def _run(
     if by_pair:
         wanted = np.where(prunable[:, None], to_prune.T, 0)
         np.fill_diagonal(wanted, 0)
-        flag_lowest(
-            passes.again, Pairs(wanted, clear, passes.per_class), flags, _BY_PAIR, _DISPUTED, ties
-        )
+        flag_lowest(passes.again, Pairs(wanted, clear, passes.per_class), flags, _BY_PAIR, _DISPUTED, ties)
         need |= _BY_PAIR
     return need
 
@@ -234,7 +232,7 @@ def _guess(block: Floats, best: NDArray[Any], top: Floats, lowered: Floats) -> N
     """The class that each unit confidently belongs to, -1 where there is none."""
     unsure = np.flatnonzero(top < lowered[best])
     if len(unsure):
-        best[unsure] = guess_of_unsure(block[unsure], best[unsure], lowered)
+        best[unsure] = guess_of_unsure(block, unsure, best[unsure], top[unsure], lowered)
     return best
 
 

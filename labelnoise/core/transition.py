@@ -175,7 +175,14 @@ def round_rows(matrix: NDArray[np.float64]) -> NDArray[np.int64]:
     for i in np.flatnonzero(rounded.sum(axis=1) != wanted):
         row = rounded[i]
         while (missing := int(wanted[i] - row.sum())) != 0:
-            order = np.argsort(floats[i] - row)
+            rest = floats[i] - row
+            if abs(missing) == 1:
+                # The usual case; a sort is needed only to say which of equal remainders comes first.
+                most = rest.max() if missing > 0 else rest.min()
+                if np.count_nonzero(rest == most) == 1:
+                    row[rest.argmax() if missing > 0 else rest.argmin()] += missing
+                    break
+            order = np.argsort(rest)
             if missing > 0:
                 row[order[::-1][:missing]] += 1
             else:

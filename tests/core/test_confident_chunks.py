@@ -188,7 +188,9 @@ def test_nothing_to_flag(rule: str) -> None:
     assert confident_learning_chunks([], rule=rule).shape == (0,)
     assert confident_learning_chunks([([], np.zeros((0, 3)))], rule=rule).shape == (0,)
     for labels, probs in (([0, 0, 0], np.ones((3, 1))), ([-1, -1], [[0.5, 0.5], [0.9, 0.1]])):
-        assert not confident_learning_chunks([(labels, probs), ([], np.zeros((0, len(probs[0]))))], rule=rule).any()
+        assert not confident_learning_chunks(
+            [(labels, probs), ([], np.zeros((0, len(probs[0]))))], rule=rule
+        ).any()
 
 
 def test_chunks_that_change_are_refused() -> None:
@@ -210,7 +212,11 @@ def test_chunks_that_change_are_refused() -> None:
         for rule in RULES:
             calls = iter([good, *([other] * 12)])
             out = np.ones(60, dtype=bool)
-            if rule == "predicted_neq_given" and other[0][0].tolist() != labels[:20].tolist() and len(other) == 2:
+            if (
+                rule == "predicted_neq_given"
+                and other[0][0].tolist() != labels[:20].tolist()
+                and len(other) == 2
+            ):
                 continue  # nothing to hold other labels against
             with pytest.raises(InputError, match="same chunks|not the same"):
                 confident_learning_chunks(lambda calls=calls: next(calls), rule=rule, out=out)  # type: ignore[misc]
