@@ -124,7 +124,12 @@ def thresholds_of(labels: NDArray[Any], given: Floats, k: int) -> tuple[Floats, 
         values = given[chosen]
         per_class[c] = len(values)
         means.append(np.mean(values) if len(values) else 2)
-    return np.clip(means, 2 * SLACK, None), per_class
+    return clip_thresholds(means), per_class
+
+
+def clip_thresholds(means: list[Any]) -> Floats:
+    """Thresholds from the mean of every class, where a class without units has the Python number 2."""
+    return np.clip(means, 2 * SLACK, None)
 
 
 @dataclass(frozen=True)
@@ -169,9 +174,7 @@ def survey(labels: NDArray[Any], probs: Floats) -> Survey:
         best[rows], top[rows] = arg, highest
         given[rows] = mine = take_column(block, np.maximum(own, 0).astype(np.intp))
         np.logical_and(arg != own, own >= 0, out=mismatch[rows])
-        raised = mine + block.dtype.type(SLACK)
-        # The first of equal maxima wins, so a raised label that draws level wins only from the left.
-        disputed[rows] = mismatch[rows] & ((raised < highest) | ((raised == highest) & (arg < own)))
+        disputed[rows] = mismatch[rows] & prefers_another(own, mine, arg, highest)
 
     thresholds, per_class = thresholds_of(labels, given, k)
     lowered = thresholds - SLACK
@@ -180,8 +183,27 @@ def survey(labels: NDArray[Any], probs: Floats) -> Survey:
         # Where the most probable class is itself confident it is the guess, however many others are too.
         unsure = np.flatnonzero(top[rows] < lowered[best[rows]]) + rows.start
         if len(unsure):
-            confident = probs[unsure] >= lowered
-            how_many = confident.sum(axis=1)
-            only = confident.argmax(axis=1)
-            guess[unsure] = np.where(how_many == 0, -1, np.where(how_many == 1, only, best[unsure]))
+            guess[unsure] = guess_of_unsure(probs, unsure, best[unsure], top[unsure], lowered)
     return Survey(given, thresholds, per_class, guess, disputed, mismatch)
+
+
+def prefers_another(own: NDArray[Any], mine: Floats, best: NDArray[Any], top: Floats) -> NDArray[np.bool_]:
+    """The most probable class stays ahead of the given one if that one gets `SLACK` more."""
+    raised = mine + mine.dtype.type(SLACK)
+    # The first of equal maxima wins, so a raised label that draws level wins only from the left.
+    ahead: NDArray[np.bool_] = (raised < top) | ((raised == top) & (best < own))
+    return ahead
+
+
+def guess_of_unsure(
+    probs: Floats, rows: NDArray[np.intp], best: NDArray[Any], top: Floats, lowered: Floats
+) -> NDArray[Any]:
+    """The class of rows whose most probable class ``best``, of probability ``top``, is not confident; -1 for none."""
+    guess = np.full(len(rows), -1, dtype=best.dtype)
+    # What reaches not even the lowest threshold needs no second look at its probabilities.
+    some = np.flatnonzero(top >= lowered.min())
+    confident = probs[rows[some]] >= lowered
+    how_many = confident.sum(axis=1)
+    only = confident.argmax(axis=1)
+    guess[some] = np.where(how_many == 0, -1, np.where(how_many == 1, only, best[some]))
+    return guess

@@ -109,9 +109,17 @@ def joint_of(labels: NDArray[Any], seen: Survey, k: int, *, calibrate: bool = Tr
         counted = (guess >= 0) & (own >= 0)
         cells = guess[counted].astype(np.int64) * k + own[counted]
         counts += np.bincount(cells, minlength=k * k)
+    return joint_of_counts(counts, seen.per_class, calibrate=calibrate)
+
+
+def joint_of_counts(
+    counts: NDArray[np.int64], per_class: NDArray[np.int64], *, calibrate: bool = True
+) -> NDArray[np.int64]:
+    """The confident joint from its counts in the order [true, given], flat."""
+    k = len(per_class)
     joint = counts.reshape(k, k).T
     np.fill_diagonal(joint, np.maximum(joint.diagonal(), 1))
-    return scale_joint(joint, seen.per_class) if calibrate else joint
+    return scale_joint(joint, per_class) if calibrate else joint
 
 
 def calibrate_joint(joint: ArrayLike, labels: ArrayLike) -> NDArray[np.int64]:
@@ -167,7 +175,14 @@ def round_rows(matrix: NDArray[np.float64]) -> NDArray[np.int64]:
     for i in np.flatnonzero(rounded.sum(axis=1) != wanted):
         row = rounded[i]
         while (missing := int(wanted[i] - row.sum())) != 0:
-            order = np.argsort(floats[i] - row)
+            rest = floats[i] - row
+            if abs(missing) == 1:
+                # The usual case; a sort is needed only to say which of equal remainders comes first.
+                most = rest.max() if missing > 0 else rest.min()
+                if np.count_nonzero(rest == most) == 1:
+                    row[rest.argmax() if missing > 0 else rest.argmin()] += missing
+                    break
+            order = np.argsort(rest)
             if missing > 0:
                 row[order[::-1][:missing]] += 1
             else:

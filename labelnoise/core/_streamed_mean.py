@@ -1,0 +1,84 @@
+"""NumPy's mean of values that arrive in pieces, to the last bit.
+
+``numpy.mean`` adds in a binary tree whose shape depends on the number of values alone. With the number known, the tree
+is walked while the values come in: its lower branches are summed by NumPy itself, the upper ones here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+
+from labelnoise.core._survey import Floats
+
+__all__ = ["StreamedMean"]
+
+#: Branches of at most as many values are left to NumPy. It splits down to 128, so this may not be less.
+_BRANCH = 1 << 10
+
+#: Splits fall on multiples of this, the number of sums that NumPy runs side by side.
+_UNROLLED = 8
+
+
+class StreamedMean:
+    """The mean of exactly ``n`` values, added piece by piece; equal to ``numpy.mean`` of them all.
+
+    Examples
+    --------
+    >>> values = np.random.default_rng(0).random(5000).astype(np.float32)
+    >>> mean = StreamedMean(5000)
+    >>> mean.add(values[:1234])
+    >>> mean.add(values[1234:])
+    >>> bool(mean.value() == np.mean(values))
+    True
+    """
+
+    def __init__(self, n: int) -> None:
+        self._n = n
+        self._total: Any = None
+        self._pieces: list[Floats] = []
+        self._held = 0
+        self._missing = n
+        self._tree = _tree(n)
+        self._wanted = next(self._tree)
+
+    def add(self, values: Floats) -> None:
+        """The next values, in order."""
+        self._missing -= len(values)
+        if self._missing < 0:
+            raise ValueError("more values than announced")
+        self._pieces.append(values)
+        self._held += len(values)
+        if self._held < self._wanted or self._total is not None:
+            return
+        joined = np.concatenate(self._pieces)
+        start = 0
+        while self._total is None and len(joined) - start >= self._wanted:
+            branch = joined[start : start + self._wanted]
+            start += self._wanted
+            try:
+                self._wanted = self._tree.send(branch)
+            except StopIteration as end:
+                self._total = end.value
+        self._pieces, self._held = [joined[start:].copy()], len(joined) - start
+
+    def value(self) -> Any:
+        """The mean, in the type of the values."""
+        if self._missing:
+            raise ValueError("fewer values than announced")
+        # In double precision and rounded once more, as NumPy does for float32.
+        return self._total.dtype.type(self._total / np.intp(self._n))
+
+
+def _tree(n: int) -> Generator[int, Floats, Any]:
+    """Sum of the next n values: yields how many are wanted, is sent them, returns the sum."""
+    if n <= _BRANCH:
+        values = yield n
+        return np.add.reduce(values)
+    half = n // 2
+    half -= half % _UNROLLED
+    left = yield from _tree(half)
+    right = yield from _tree(n - half)
+    return left + right
