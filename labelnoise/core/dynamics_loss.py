@@ -115,9 +115,9 @@ class AdaptiveThreshold:
     Parameters
     ----------
     bias_correction : bool
-        The averages start at 0, so that the published threshold (False) is 3.2 in the first batch and up to 6.5 in the
-        next fifteen, whatever the losses are. True divides both by the weight that they have gathered: the
-        threshold of constant losses is 1 from the start.
+        The averages start at 0, so that the published threshold (False) of constant losses is 3.2 in the first batch,
+        6.6 in the twelfth and above 2 until the 287th, whatever the losses are. True divides both by the weight that
+        they have gathered: it is 1 from the start.
     betas : tuple of float
         Weights of the past for m and v, in [0, 1); (0.9, 0.999) published.
 
@@ -131,7 +131,7 @@ class AdaptiveThreshold:
     References
     ----------
     Dedeoglu, Kesgin, Amasyali (2022), A robust optimization method for label noisy datasets based on adaptive
-    threshold: Adaptive-k, arXiv 2203.14165, algorithm 1.
+    threshold: Adaptive-k, arXiv 2203.14165.
 
     Examples
     --------

@@ -32,7 +32,8 @@ def margins(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.floating[Any]]:
     Raises
     ------
     InputError
-        NaN or infinity in the logits of a labelled unit, fewer than two classes, labels that are no class ids.
+        NaN or infinity in the logits of a labelled unit (but minus infinity, a class that is ruled out, may stand
+        anywhere but in the given class), fewer than two classes, labels that are no class ids.
 
     References
     ----------

@@ -45,7 +45,8 @@ class TopKCounts(UnitStatistic):
 
     References
     ----------
-    Fang et al. (2023), OR-Gate: a noisy label filtering method for speaker verification (top-k counts over epochs).
+    Fang, He, Ma, Guo, Li (2023), Robust training for speaker verification against noisy labels, Interspeech: the
+    OR-Gate with top-k.
 
     Examples
     --------

@@ -48,7 +48,9 @@ def feed(statistic: Any, z: Any, given: Any, ids: Any) -> None:
     if isinstance(statistic, MeanLoss):
         rows = np.asarray(z, dtype=np.float64)
         own = rows[np.arange(len(rows)), np.maximum(given, 0)]
-        statistic.update(np.logaddexp.reduce(rows, axis=1) - own, ids, given)
+        with np.errstate(invalid="ignore"):
+            losses = np.logaddexp.reduce(rows, axis=1) - own
+        statistic.update(losses, ids, given)
     else:
         statistic.update(z, given, ids)
 
