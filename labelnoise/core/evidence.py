@@ -3,138 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from labelnoise.core.validation import NO_LABEL, InputError, as_labels, as_probs, check_same_length
+from labelnoise.core.validation import InputError, as_labels, as_probs, check_same_length
 
-__all__ = ["Neighbours", "evidence_columns", "evidence_matrix", "nearest_neighbours", "neighbour_votes"]
+__all__ = ["evidence_columns", "evidence_matrix"]
 
 Array = NDArray[np.float64]
 
 #: The probability below which nothing is told apart any more.
 FLOOR = 1e-12
-#: Sharpness of a neighbour's vote: a neighbour at cosine c counts ``exp(VOTE_SHARPNESS c)``.
-VOTE_SHARPNESS = 8.0
-#: Entries of the similarity matrix made at a time: 32 mebibytes of float64.
-_BLOCK_ENTRIES = 1 << 22
-
-
-@dataclass(frozen=True)
-class Neighbours:
-    """The nearest labelled units of every unit, none of them from its own group.
-
-    Attributes
-    ----------
-    index : ndarray of int64, shape (n, k)
-        Their positions, nearest first; -1 where there are fewer than k.
-    weight : ndarray of float64, shape (n, k)
-        Weight of their votes, 0 where there is none.
-    """
-
-    index: NDArray[np.int64]
-    weight: Array
-
-
-def nearest_neighbours(
-    features: ArrayLike,
-    given: ArrayLike,
-    *,
-    groups: ArrayLike | None = None,
-    k: int = 15,
-    sharpness: float = VOTE_SHARPNESS,
-) -> Neighbours:
-    """Find the k labelled units with the largest cosine similarity outside of each unit's own group.
-
-    Parameters
-    ----------
-    features : array_like of float, shape (n, d)
-        Finite; rows of zeros are similar to nothing.
-    given : array_like of int, shape (n,)
-        Only tells which units have a label: those without one (-1) are nobody's neighbours.
-    groups : array_like, shape (n,), optional
-        The source of each unit; by default every unit is its own.
-    k : int
-        At least 1.
-    sharpness : float
-        A neighbour at cosine c gets the weight ``exp(sharpness * c)``.
-
-    Returns
-    -------
-    Neighbours
-
-    Raises
-    ------
-    InputError
-        Features that are no finite matrix, lengths that differ, k below 1.
-
-    Notes
-    -----
-    Exact search, O(n^2 d) time and O(n k) memory.
-
-    Examples
-    --------
-    >>> found = nearest_neighbours([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]], [0, 0, 1], k=1)
-    >>> found.index.ravel().tolist()
-    [1, 0, 1]
-    """
-    ids = as_labels(given)
-    X = as_features(features, len(ids))
-    if k < 1:
-        raise InputError(f"k is {k}; at least 1 neighbour is needed.")
-    source = np.arange(len(ids)) if groups is None else np.asarray(groups)
-    check_same_length(given=ids, groups=source)
-    unit = X / np.maximum(np.linalg.norm(X, axis=1, keepdims=True), FLOOR)
-    pool = np.flatnonzero(ids >= 0)
-    size = min(k, len(pool))
-    index = np.full((len(ids), k), -1, dtype=np.int64)
-    weight = np.zeros((len(ids), k))
-    step = max(1, _BLOCK_ENTRIES // max(len(pool), 1))
-    for start in range(0, len(ids) if size else 0, step):
-        rows = slice(start, min(start + step, len(ids)))
-        near = unit[rows] @ unit[pool].T
-        near[source[rows, None] == source[pool]] = -np.inf
-        best = np.argpartition(-near, size - 1, axis=1)[:, :size]
-        value = np.take_along_axis(near, best, axis=1)
-        order = np.argsort(-value, axis=1, kind="stable")
-        value = np.take_along_axis(value, order, axis=1)
-        chosen = pool[np.take_along_axis(best, order, axis=1)]
-        there = np.isfinite(value)
-        index[rows, :size] = np.where(there, chosen, -1)
-        weight[rows, :size] = np.where(there, np.exp(sharpness * np.where(there, value, 0.0)), 0.0)
-    return Neighbours(index, weight)
-
-
-def neighbour_votes(neighbours: Neighbours, given: ArrayLike, n_classes: int) -> Array:
-    """Share of each class among the weighted votes of a unit's neighbours, shape (n, K); 0 without any.
-
-    Parameters
-    ----------
-    neighbours : Neighbours
-        Of the same units.
-    given : array_like of int, shape (n,)
-        The labels that vote; -1 does not.
-    n_classes : int
-        K.
-
-    Examples
-    --------
-    >>> found = nearest_neighbours([[1.0, 0.0], [1.0, 0.1], [0.9, 0.1]], [0, 1, 1], k=2)
-    >>> neighbour_votes(found, [0, 1, 1], 2)[0].tolist()
-    [0.0, 1.0]
-    """
-    ids = as_labels(given, n_classes=n_classes)
-    label = np.where(neighbours.index >= 0, ids[neighbours.index], NO_LABEL)
-    weight = np.where(label >= 0, neighbours.weight, 0.0)
-    row = np.repeat(np.arange(len(ids)), label.shape[1])
-    cell = row * n_classes + np.maximum(label, 0).ravel()
-    votes = np.bincount(cell, weights=weight.ravel(), minlength=len(ids) * n_classes)
-    votes = votes.reshape(len(ids), n_classes)
-    shares: Array = votes / np.maximum(votes.sum(axis=1, keepdims=True), FLOOR)
-    return shares
 
 
 def evidence_columns(
@@ -260,15 +141,3 @@ def evidence_matrix(columns: Mapping[str, Array]) -> Array:
     [[1.0, 3.0], [2.0, 4.0]]
     """
     return np.stack(list(columns.values()), axis=1)
-
-
-def as_features(features: ArrayLike, n: int, *, name: str = "features") -> Array:
-    """Check a finite matrix of n rows."""
-    X = np.asarray(features, dtype=np.float64)
-    if X.ndim != 2 or len(X) != n:
-        raise InputError(
-            f"{name} has shape {X.shape} for {n} units; a matrix with one row per unit is needed."
-        )
-    if not np.isfinite(X).all():
-        raise InputError(f"{name} holds NaN or infinity; check the model that made it, nothing was guessed.")
-    return X

@@ -25,15 +25,10 @@ from labelnoise.core.calibration import (
     shift_to_total,
 )
 from labelnoise.core.detection import Detection
-from labelnoise.core.evidence import (
-    as_features,
-    evidence_columns,
-    evidence_matrix,
-    nearest_neighbours,
-    neighbour_votes,
-)
+from labelnoise.core.evidence import evidence_columns, evidence_matrix
 from labelnoise.core.flips import DRAWS, blend, flip_scores, to_mean
 from labelnoise.core.kernels import KernelExpert
+from labelnoise.core.neighbours import as_features, knn_votes, nearest_neighbours
 from labelnoise.core.stacking import StackerFit, fit_stacker, posterior, predict
 from labelnoise.core.validation import InputError, as_labels, check_same_length, choose
 
@@ -44,6 +39,8 @@ Labels = NDArray[np.int64]
 
 #: Kernel and regularisation of the two experts.
 EXPERTS = (("linear", 0.3), ("laplacian", 0.1))
+#: Neighbours that vote, and how sharply: one at cosine c counts ``exp(VOTE_SHARPNESS c)``.
+NEIGHBOURS, VOTE_SHARPNESS = 15, 8.0
 #: What `scale_rows` knows.
 SCALINGS = ("auto", "hellinger", "unit", "none")
 #: Slope from a planted-error score to the log-odds of an error, for the refit.
@@ -67,7 +64,7 @@ def scale_rows(features: ArrayLike, scaling: str = "auto") -> Array:
     """
     choose(scaling, SCALINGS, "scaling")
     X = np.asarray(features, dtype=np.float64)
-    X = as_features(X, len(X) if X.ndim else 0)
+    X = as_features(X).astype(np.float64, copy=False)
     if scaling == "none":
         return X
     negative = bool(X.size and X.min() < 0)
@@ -101,7 +98,9 @@ class FeatureModel:
             KernelExpert(features, kernel=kernel, lam=lam, groups=groups, seed=seed)
             for kernel, lam in EXPERTS
         ]
-        self._neighbours = nearest_neighbours(features, np.zeros(self.n, dtype=np.int64), groups=groups)
+        # A unit whose group is nearly everything has few neighbours outside; nobody gets more than it.
+        near = min(NEIGHBOURS, self.n - int(np.unique(self._groups, return_counts=True)[1].max()))
+        self._graph = nearest_neighbours(features, near, groups=groups) if near > 0 else None
         self.exact = self._experts[0].exact
 
     def probs(self, targets: Array, given: Labels) -> Array:
@@ -122,7 +121,11 @@ class FeatureModel:
     def evidence(self, given: Labels) -> tuple[Array, Array]:
         """Columns and probabilities for `labelnoise.core.flips.flip_scores`."""
         probs = self.probs(np.eye(self.k)[given], given)
-        votes = neighbour_votes(self._neighbours, given, self.k)
+        votes = None
+        if self._graph is not None:
+            votes = knn_votes(
+                given, self._graph, n_classes=self.k, weights="exponential", exponent=VOTE_SHARPNESS
+            )
         return evidence_matrix(evidence_columns(given, probs, votes=votes, groups=self._groups)), probs
 
     def scores(self, targets: Array) -> Array:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from labelnoise.core.evidence import as_features
+from labelnoise.core.neighbours import as_features
 from labelnoise.core.random import generator
 from labelnoise.core.registry import Entry, Registry
 from labelnoise.core.validation import InputError, check_same_length
@@ -158,7 +158,7 @@ class KernelExpert:
     ) -> None:
         self._kernel: Callable[..., Array] = KERNELS[kernel].load()
         X = np.asarray(features, dtype=np.float64)
-        X = as_features(X, len(X) if X.ndim else 0)
+        X = as_features(X).astype(np.float64, copy=False)
         if not (np.isfinite(lam) and lam > 0):
             raise InputError(f"lam is {lam}; the regularisation must be above 0.")
         if landmarks < 2:
@@ -260,7 +260,7 @@ class KernelExpert:
         """
         Y = self._targets(targets)
         Z = np.asarray(features, dtype=np.float64)
-        Z = as_features(Z, len(Z) if Z.ndim else 0)
+        Z = as_features(Z).astype(np.float64, copy=False)
         if Z.shape[1] != self._X.shape[1]:
             raise InputError(
                 f"features has {Z.shape[1]} columns; the expert was made with {self._X.shape[1]}."

@@ -20,7 +20,7 @@ from labelnoise.core.validation import NO_LABEL, InputError, as_labels, check_sa
 __all__ = ["Metric", "NeighbourGraph", "as_features", "knn_vote", "knn_votes", "nearest_neighbours"]
 
 Metric = Literal["cosine", "euclidean"]
-Weights = Literal["uniform", "similarity"]
+Weights = Literal["uniform", "similarity", "exponential"]
 
 #: Products held at a time: 16 MiB of float32.
 _PRODUCTS = 1 << 22
@@ -155,8 +155,8 @@ def knn_votes(
         From `nearest_neighbours`; with ``eligible=labels >= 0`` unlabelled units take no places either.
     n_classes : int, optional
         K, by default the largest label plus 1.
-    weights : {"uniform", "similarity"}
-        A vote counts 1, or ``max(1 - d, 0) ** exponent`` with d the cosine distance.
+    weights : {"uniform", "similarity", "exponential"}
+        A vote counts 1, ``max(1 - d, 0) ** exponent`` or ``exp(exponent (1 - d))``, with d the cosine distance.
     exponent : float
         > 0; the larger, the more the nearest decide.
     include_own : bool
@@ -189,12 +189,12 @@ def knn_votes(
     n_found = int(ids.max(initial=NO_LABEL)) + 1
     n_labels = n_found if n_classes is None else n_classes
     _check_graph(graph, len(ids))
-    choose(weights, ("uniform", "similarity"), "weights")
+    choose(weights, ("uniform", "similarity", "exponential"), "weights")
     if not exponent > 0:
         raise InputError(f"exponent is {exponent}; it must be above 0.")
-    if weights == "similarity" and graph.metric != "cosine":
+    if weights != "uniform" and graph.metric != "cosine":
         raise InputError(
-            f"Similarity weights are 1 - cosine distance, the graph's metric is {graph.metric!r}; "
+            f"{weights.capitalize()} weights are made of 1 - cosine distance, the graph's metric is {graph.metric!r}; "
             "make the graph with metric='cosine' or use weights='uniform'."
         )
     shares = np.empty((len(ids), n_labels))
@@ -202,6 +202,8 @@ def knn_votes(
         voters = graph.indices[rows]
         if weights == "similarity":
             weight = np.clip(1 - graph.distances[rows], 0, None) ** exponent
+        elif weights == "exponential":
+            weight = np.exp(exponent * (1 - graph.distances[rows]))
         else:
             weight = np.ones(voters.shape)
         votes = cast_votes(ids[voters], weight, n_labels)

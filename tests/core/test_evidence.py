@@ -5,12 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from labelnoise.core.evidence import (
-    evidence_columns,
-    evidence_matrix,
-    nearest_neighbours,
-    neighbour_votes,
-)
+from labelnoise.core.evidence import evidence_columns, evidence_matrix
+from labelnoise.core.neighbours import knn_votes, nearest_neighbours
 from labelnoise.core.validation import InputError
 
 
@@ -25,7 +21,7 @@ def problem(n: int = 60, k: int = 4, seed: int = 0):
 
 def test_columns_match_their_definitions_unit_by_unit():
     given, probs, X, groups = problem()
-    votes = neighbour_votes(nearest_neighbours(X, given, groups=groups, k=5), given, 4)
+    votes = knn_votes(given, nearest_neighbours(X, 5, groups=groups), n_classes=4)
     columns = evidence_columns(given, probs, votes=votes, groups=groups)
     ratio = probs / probs.mean(axis=0)
     ratio /= ratio.sum(axis=1, keepdims=True)
@@ -50,45 +46,13 @@ def test_columns_match_their_definitions_unit_by_unit():
             assert columns[name][i] == pytest.approx(value), name
 
 
-def test_neighbours_match_a_search_by_hand_and_never_share_a_group():
-    given, _, X, groups = problem()
-    given[::7] = -1
-    found = nearest_neighbours(X, given, groups=groups, k=6)
-    unit = X / np.linalg.norm(X, axis=1, keepdims=True)
-    for i in range(len(X)):
-        allowed = [j for j in range(len(X)) if given[j] >= 0 and groups[j] != groups[i]]
-        best = sorted(allowed, key=lambda j: -(unit[i] @ unit[j]))[:6]
-        assert found.index[i].tolist() == best
-        np.testing.assert_allclose(found.weight[i], np.exp(8 * unit[best] @ unit[i]))
-
-
-def test_too_few_neighbours_leave_gaps_that_do_not_vote():
-    found = nearest_neighbours(np.eye(3) + 0.1, [0, 1, -1], k=5)
-    assert (found.index[:, 2:] == -1).all()
-    assert (found.weight[:, 2:] == 0).all()
-    lonely = nearest_neighbours(np.ones((2, 2)), [0, 1], groups=["a", "a"], k=1)
-    assert neighbour_votes(lonely, [0, 1], 2).tolist() == [[0, 0], [0, 0]]
-
-
-def test_the_own_label_never_votes():
-    given, _, X, groups = problem()
-    found = nearest_neighbours(X, given, groups=groups, k=6)
-    before = neighbour_votes(found, given, 4)
-    for i in (0, 13, 41):
-        other = given.copy()
-        other[i] = (given[i] + 1) % 4
-        np.testing.assert_array_equal(neighbour_votes(found, other, 4)[i], before[i])
-
-
 def test_masked_units_change_nothing_and_get_zeros():
     given, probs, X, groups = problem()
     masked = given.copy()
     masked[::3] = -1
     has = masked >= 0
-    votes = neighbour_votes(nearest_neighbours(X, masked, groups=groups, k=5), masked, 4)
-    alone_votes = neighbour_votes(
-        nearest_neighbours(X[has], given[has], groups=groups[has], k=5), given[has], 4
-    )
+    votes = knn_votes(masked, nearest_neighbours(X, 5, groups=groups, eligible=has), n_classes=4)
+    alone_votes = knn_votes(given[has], nearest_neighbours(X[has], 5, groups=groups[has]), n_classes=4)
     with_them = evidence_matrix(evidence_columns(masked, probs, votes=votes, groups=groups))
     alone = evidence_matrix(evidence_columns(given[has], probs[has], votes=alone_votes, groups=groups[has]))
     np.testing.assert_allclose(with_them[has], alone)
@@ -97,7 +61,7 @@ def test_masked_units_change_nothing_and_get_zeros():
 
 def test_order_of_units_and_names_of_classes_do_not_matter():
     given, probs, X, groups = problem()
-    votes = neighbour_votes(nearest_neighbours(X, given, k=5), given, 4)
+    votes = knn_votes(given, nearest_neighbours(X, 5), n_classes=4)
     plain = evidence_matrix(evidence_columns(given, probs, votes=votes, groups=groups))
     order = np.random.default_rng(1).permutation(len(given))
     moved = evidence_matrix(
@@ -127,9 +91,6 @@ def test_no_labelled_unit_gives_zeros():
         (lambda: evidence_columns([0, 0], [[1.0], [1.0]]), "at least 2"),
         (lambda: evidence_columns([0, 1, 1], [[0.5, 0.5]] * 2), "Lengths differ"),
         (lambda: evidence_columns([0, 1], [[0.5, 0.5]] * 2, votes=[[0.5], [0.5]]), "one share per class"),
-        (lambda: nearest_neighbours([[1.0], [np.inf]], [0, 1]), "infinity"),
-        (lambda: nearest_neighbours([1.0, 2.0], [0, 1]), "matrix"),
-        (lambda: nearest_neighbours([[1.0], [2.0]], [0, 1], k=0), "at least 1"),
     ],
 )
 def test_bad_input_is_refused_in_words(call, words):

@@ -266,3 +266,13 @@ def test_knn_vote_takes_evidence_from_outside_the_item():
     labels = np.where(wrong, (true + 1) % 3, true)
     assert not knn_vote(labels, x, k=5).any()
     assert (knn_vote(labels, x, k=50, groups=items) == wrong).mean() > 0.9
+
+
+def test_exponential_votes_match_their_definition():
+    rng = np.random.default_rng(3)
+    x, labels = rng.normal(size=(40, 4)), rng.integers(0, 3, 40)
+    graph = nearest_neighbours(x, 6)
+    weight = np.exp(8 * (1 - graph.distances))
+    expected = np.stack([(weight * (labels[graph.indices] == c)).sum(axis=1) for c in range(3)], axis=1)
+    shares = knn_votes(labels, graph, n_classes=3, weights="exponential", exponent=8)
+    np.testing.assert_allclose(shares, expected / expected.sum(axis=1, keepdims=True))
