@@ -73,4 +73,5 @@ STRATEGIES.add(
     Entry("late_stopping", _HERE + "late_stopping:LateStopping", "S.", "2018"),
     Entry("rescaling", _HERE + "rescaling:Rescaling", "S.", "2018"),
     Entry("bootstrapping", _HERE + "bootstrapping:Bootstrapping", "S.", "2018"),
+    Entry("volume", _HERE + "volume:VolumeMinimisation", "S.", "2018"),
 )
