@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from labelnoise.core._unit_statistic import to_numpy
 from labelnoise.core.validation import InputError, as_labels, check_same_length
 
 Floats = NDArray[np.float64]
@@ -80,12 +81,12 @@ class Mixture:
 
 def as_losses(losses: ArrayLike, labels: ArrayLike | None) -> tuple[Floats, NDArray[np.bool_] | None]:
     """Losses as float64 and, if labels are given, which units have one; the others' losses become 0."""
-    values = np.asarray(losses, dtype=np.float64)
+    values = to_numpy(losses).astype(np.float64, copy=False)
     if values.ndim != 1:
         raise InputError(f"losses has shape {values.shape}; a vector with one loss per unit is needed.")
     known = None
     if labels is not None:
-        ids = as_labels(labels)
+        ids = as_labels(to_numpy(labels))
         check_same_length(losses=values, labels=ids)
         known = ids >= 0
         values = np.where(known, values, 0.0)

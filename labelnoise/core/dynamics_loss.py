@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from labelnoise.core._unit_statistic import ONE, UnitStatistic, as_ids, as_numbers, finite
+from labelnoise.core._unit_statistic import ONE, UnitStatistic, as_ids, as_numbers, finite, to_numpy
 from labelnoise.core.validation import NO_LABEL, InputError, as_labels, as_rate, check_same_length
 
 __all__ = ["AdaptiveThreshold", "MeanLoss"]
@@ -215,7 +215,7 @@ def _labelled(
 ) -> tuple[NDArray[np.floating[Any]], NDArray[np.int64]]:
     if labels is None:
         return values, ids
-    given = as_labels(labels)
+    given = as_labels(to_numpy(labels))
     check_same_length(losses=values, labels=given)
     known = given != NO_LABEL
     return values[known], ids[known]

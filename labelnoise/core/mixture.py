@@ -8,9 +8,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from labelnoise.core._mixture import as_losses
 from labelnoise.core.mixture_beta import BetaMixture, fit_beta_mixture
 from labelnoise.core.mixture_gaussian import GaussianMixture, fit_gaussian_mixture
-from labelnoise.core.validation import as_labels, as_rate, choose
+from labelnoise.core.validation import as_rate, choose
 
 __all__ = [
     "BetaMixture",
@@ -120,9 +121,10 @@ def _keep(
 ) -> NDArray[np.bool_]:
     level = as_rate(threshold, name="threshold")
     choose(unseparated, ("split", "keep"), "unseparated")
-    known = np.ones(len(np.asarray(losses)), dtype=bool) if labels is None else as_labels(labels) >= 0
+    values, labelled = as_losses(losses, labels)
+    known = np.ones(len(values), dtype=bool) if labelled is None else labelled
     if not mixture.fitted or (unseparated == "keep" and not mixture.separated):
         return known
     if not mixture.separated:
         warnings.warn(mixture.warning, UserWarning, stacklevel=3)
-    return np.asarray((mixture.posterior(losses, labels=labels, monotone=monotone) > level) & known)
+    return np.asarray((mixture.posterior(values, monotone=monotone) > level) & known)

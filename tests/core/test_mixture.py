@@ -185,6 +185,14 @@ def test_selectors_keep_labelled_units_above_the_threshold(select: Any) -> None:
     assert select(values, threshold=0.9).sum() <= select(values, threshold=0.1).sum()
 
 
+@pytest.mark.parametrize("select", SELECTORS)
+def test_tensors_are_taken_with_their_gradients(select: Any) -> None:
+    torch = pytest.importorskip("torch")
+    values, labels = losses(500)[0].astype(np.float32), np.arange(500) % 3 - 1
+    kept = select(torch.tensor(values, requires_grad=True), labels=torch.tensor(labels))
+    np.testing.assert_array_equal(kept, select(values, labels=labels))
+
+
 @pytest.mark.parametrize("fit", FITS)
 @pytest.mark.parametrize(
     ("values", "says"), [([], "0 labelled units"), ([1.0], "1 labelled unit;"), ([2.0, 2.0], "equal")]
