@@ -19,8 +19,9 @@ def transition_by_volume(
     *,
     n_classes: int | None = None,
     hidden: int = 0,
-    epochs: int = 40,
+    steps: int = 600,
     lr: float = 0.01,
+    lr_factor: float = 1.0,
     weight_decay: float = 1e-3,
     volume_weight: float = 1e-4,
     resamples: int = 5,
@@ -38,8 +39,12 @@ def transition_by_volume(
         K, by default the largest label plus 1.
     hidden : int
         Width of the classifier's hidden layer; 0 (default) is a linear classifier, which hardly memorises.
-    epochs, lr, weight_decay
-        Of the fit, by Adam.
+    steps : int
+        Of the fit, by Adam on batches of 128.
+    lr, weight_decay : float
+        Of the classifier.
+    lr_factor : float
+        Learning rate of T as a share of ``lr``.
     volume_weight : float
         Of ``log |det T|``; 1e-4 as published.
     resamples : int
@@ -68,7 +73,7 @@ def transition_by_volume(
     >>> true = rng.integers(0, 3, 900)
     >>> x = 4 * np.eye(3)[true] + rng.normal(size=(900, 3))
     >>> given = np.where(rng.random(900) < 0.3, (true + 1) % 3, true)
-    >>> estimate = transition_by_volume(given, x, resamples=2, epochs=20)
+    >>> estimate = transition_by_volume(given, x, resamples=2)
     >>> bool(np.abs(np.diag(estimate.matrix) - 0.7).max() < 0.08)
     True
     """
@@ -96,8 +101,9 @@ def transition_by_volume(
             known[rows],
             k,
             hidden=hidden,
-            epochs=epochs,
+            steps=steps,
             lr=lr,
+            lr_factor=lr_factor,
             weight_decay=weight_decay,
             volume_weight=volume_weight,
             seed=int(generator(seed, "volume", number).integers(1 << 31)),
@@ -130,8 +136,9 @@ def _fit(
     k: int,
     *,
     hidden: int,
-    epochs: int,
+    steps: int,
     lr: float,
+    lr_factor: float,
     weight_decay: float,
     volume_weight: float,
     seed: int,
@@ -150,6 +157,7 @@ def _fit(
         n_classes=k,
         network=lambda: perceptron(x.shape[1], k, hidden=hidden) if hidden else nn.Linear(x.shape[1], k),
     )
+    epochs = max(-(-steps // -(-len(x) // 128)), 1)
     found: list[NDArray[np.float64]] = []
 
     def keep(run: Run) -> None:
@@ -159,7 +167,7 @@ def _fit(
     config = TrainConfig(
         epochs=epochs, lr=lr, weight_decay=weight_decay, schedule="linear", seed=seed, device="cpu"
     )
-    result = train(task, VolumeMinimisation(volume_weight=volume_weight), config, callbacks=[keep])
+    result = train(task, VolumeMinimisation(volume_weight=volume_weight, lr_factor=lr_factor), config, callbacks=[keep])
     prior = predict(result, task, "train").logits.softmax(1).mean(0).double().numpy()
     matrix = found[-1] / found[-1].sum(axis=1, keepdims=True)
     return matrix, prior / prior.sum()
