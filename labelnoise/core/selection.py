@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from labelnoise.core.agreement import consensus_filter, majority_filter, vote
+from labelnoise.core.chunks import row_chunks
+from labelnoise.core.confident_chunks import confident_learning_chunks
 from labelnoise.core.confident_learning import confident_learning
 from labelnoise.core.confident_multilabel import confident_learning_multilabel
 from labelnoise.core.confident_stream import confident_learning_stream
@@ -12,11 +14,13 @@ from labelnoise.core.small_loss import keep_schedule, small_loss
 __all__ = [
     "SELECTORS",
     "confident_learning",
+    "confident_learning_chunks",
     "confident_learning_multilabel",
     "confident_learning_stream",
     "consensus_filter",
     "keep_schedule",
     "majority_filter",
+    "row_chunks",
     "small_loss",
     "vote",
 ]
