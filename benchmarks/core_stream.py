@@ -3,11 +3,11 @@
     python benchmarks/core_stream.py                         # 2 million units, also compared with all in memory
     python benchmarks/core_stream.py --units 100000000       # 0.9 GB of files, minutes
 
-Run it where the package can be imported (installed, or PYTHONPATH set to the repository). One thread. Labels (int8)
-and probabilities (float32) are written to a temporary folder, which is deleted afterwards, and the mask is written
-there too unless --mask memory. Each rule runs in a fresh process. "extra" is the peak of the resident memory, pages of
-the memory maps included, beyond what the process held with the package imported and the files open; "own" is the same
-without the pages of files.
+Run it where the package can be imported (installed, or PYTHONPATH set to the repository). One thread; Linux, whose
+/proc tells kinds of memory apart. Labels (int8, int32 with more than 128 classes) and probabilities (float32) are
+written to a temporary folder, which is deleted afterwards, and the mask is written there too unless --mask memory.
+Each rule runs in a fresh process. "extra" is the peak of the resident memory, pages of the memory maps included,
+beyond what the process held with the package imported and the files open; "own" is the same without pages of files.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ import numpy as np
 
 def write(folder: Path, n: int, k: int) -> None:
     """A model that is mostly right and labels of which a fifth is redrawn, a block at a time."""
-    labels = np.lib.format.open_memmap(folder / "labels.npy", mode="w+", dtype=np.int8, shape=(n,))
+    ids = np.int8 if k <= 128 else np.int32
+    labels = np.lib.format.open_memmap(folder / "labels.npy", mode="w+", dtype=ids, shape=(n,))
     probs = np.lib.format.open_memmap(folder / "probs.npy", mode="w+", dtype=np.float32, shape=(n, k))
     rng = np.random.default_rng(0)
     step = max(1, (1 << 22) // k)

@@ -32,10 +32,11 @@ _SORTED = 1 << 22
 
 
 class Ranking(Protocol):
-    """Units in groups, with ``ranks[g]`` to be flagged of the ``sizes[g]`` entries of group g."""
+    """Units in groups, with ``ranks[g]`` to be flagged of the ``sizes[g]`` entries of group g, none above ``high``."""
 
     ranks: NDArray[np.int64]
     sizes: NDArray[np.int64]
+    high: float
 
     def entries(self, ids: NDArray[Any], block: Floats, disputed: NDArray[np.bool_]) -> Entries:
         """What of these units may lie below a cut."""
@@ -72,7 +73,7 @@ class PerUnit:
     ) -> None:
         # The last entry, which the label -1 finds, is for units without one.
         self._group = np.append(group_of_class, -1)
-        self.ranks, self.sizes, self._score = ranks, sizes, score
+        self.ranks, self.sizes, self.high, self._score = ranks, sizes, _BOUND, score
 
     def entries(self, ids: NDArray[Any], block: Floats, disputed: NDArray[np.bool_]) -> Entries:
         groups = self._group[ids]
@@ -113,6 +114,8 @@ class Pairs:
         self.ranks = wanted[given, other]
         deep = self.ranks > clear[given, other]
         self._per_class = per_class
+        # The narrower the range, the more of it a reading tells apart.
+        self.high = _BOUND if deep.any() else -2 * SLACK
         self.sizes = np.where(deep, per_class[given], clear[given, other])
         self._shallow, self._deep = np.full((2, k, k), -1, dtype=np.int32)
         group = np.arange(len(self._pairs))
@@ -123,13 +126,11 @@ class Pairs:
 
     def entries(self, ids: NDArray[Any], block: Floats, disputed: NDArray[np.bool_]) -> Entries:
         # Undisputed units lead by at least -1e-6, which is above a cut among the clear leads.
-        rows, groups, leads = _leads(np.flatnonzero(disputed), ids, block, self._shallow)
-        clear = leads < -2 * SLACK
-        rows, groups, leads = rows[clear], groups[clear], leads[clear]
+        rows, groups, leads = _leads(np.flatnonzero(disputed), ids, block, self._shallow, -2 * SLACK)
         further = np.flatnonzero(self._any_deep[ids])
         if len(further) == 0:
             return rows, groups, leads
-        more = _leads(further, ids, block, self._deep)
+        more = _leads(further, ids, block, self._deep, np.inf)
         return (
             np.concatenate([rows, more[0]]),
             np.concatenate([groups, more[1]]),
@@ -145,14 +146,18 @@ class Pairs:
         return int(self._per_class[self._pairs[group, 0]])
 
 
-def _leads(rows: NDArray[np.intp], ids: NDArray[Any], block: Floats, groups: NDArray[np.int32]) -> Entries:
-    """The leads of the rows in the pairs that have a group."""
+def _leads(
+    rows: NDArray[np.intp], ids: NDArray[Any], block: Floats, groups: NDArray[np.int32], below: float
+) -> Entries:
+    """The leads of the rows, those below a bound, in the pairs that have a group."""
     own = ids[rows].astype(np.intp)
-    of_row = groups[own]
-    which, other = np.nonzero(of_row >= 0)
-    row = rows[which]
     # Negative where the other class is ahead, so that the units to flag are the lowest.
-    return row, of_row[which, other].astype(np.int64), block[row, own[which]] - block[row, other]
+    leads = block[rows, own][:, None] - block[rows]
+    which, other = np.nonzero(leads < below)
+    group = groups[own[which], other]
+    having = np.flatnonzero(group >= 0)
+    which, other = which[having], other[having]
+    return rows[which], group[having].astype(np.int64), leads[which, other]
 
 
 def flag_lowest(
@@ -212,7 +217,7 @@ def _find_cuts(
         for piece in readings("cuts"):
             if search is None:
                 search = GroupCuts(
-                    ranking.ranks[sought], ranking.sizes[sought], piece[2].dtype, -_BOUND, _BOUND
+                    ranking.ranks[sought], ranking.sizes[sought], piece[2].dtype, -_BOUND, ranking.high
                 )
                 search.begin()
             for _, (_, groups, values) in _entries(ranking, piece, flags, disputed):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from labelnoise.core._streamed_mean import ReadingsDiffer
 from labelnoise.core._survey import Floats
 
 __all__ = ["GroupCuts", "float_of_key", "ordered_key"]
@@ -154,7 +155,7 @@ class GroupCuts:
 
         Raises
         ------
-        ValueError
+        ReadingsDiffer
             The numbers are not those of the readings before.
         """
         if self._counts is None:
@@ -199,4 +200,4 @@ class GroupCuts:
 
     def _same(self, sizes: NDArray[np.int64]) -> None:
         if not np.array_equal(sizes, self.inside):
-            raise ValueError("the numbers differ from those of the reading before")
+            raise ReadingsDiffer("the numbers differ from those of the reading before")

@@ -13,13 +13,17 @@ import numpy as np
 
 from labelnoise.core._survey import Floats
 
-__all__ = ["StreamedMean"]
+__all__ = ["ReadingsDiffer", "StreamedMean"]
 
 #: Branches of at most as many values are left to NumPy. It splits down to 128, so this may not be less.
 _BRANCH = 1 << 10
 
 #: Splits fall on multiples of this, the number of sums that NumPy runs side by side.
 _UNROLLED = 8
+
+
+class ReadingsDiffer(ValueError):
+    """What is read now is not what was read before."""
 
 
 class StreamedMean:
@@ -48,7 +52,7 @@ class StreamedMean:
         """The next values, in order."""
         self._missing -= len(values)
         if self._missing < 0:
-            raise ValueError("more values than announced")
+            raise ReadingsDiffer("more values than announced")
         self._pieces.append(values)
         self._held += len(values)
         if self._held < self._wanted or self._total is not None:
@@ -67,7 +71,7 @@ class StreamedMean:
     def value(self) -> Any:
         """The mean, in the type of the values."""
         if self._missing:
-            raise ValueError("fewer values than announced")
+            raise ReadingsDiffer("fewer values than announced")
         # In double precision and rounded once more, as NumPy does for float32.
         return self._total.dtype.type(self._total / np.intp(self._n))
 

@@ -19,6 +19,9 @@ from labelnoise.core.validation import as_labels, as_probs, check_same_length
 #: Entries of ``probs`` looked at together: half a mebibyte of float64, which stays in a core's cache.
 BLOCK_ENTRIES = 1 << 16
 
+#: Rows looked at together if they hold up to four times as many entries: with fewer, calls cost more than entries.
+_BLOCK_ROWS = 256
+
 #: Comparisons of probabilities give way by this much (the value that cleanlab uses).
 SLACK = 1e-6
 
@@ -29,8 +32,9 @@ Floats = NDArray[np.floating[Any]]
 
 
 def blocks(n: int, k: int) -> Iterator[slice]:
-    """Slices of rows that hold about `BLOCK_ENTRIES` entries of an (n, k) matrix each."""
-    rows = max(1, BLOCK_ENTRIES // max(k, 1))
+    """Slices of rows that hold about `BLOCK_ENTRIES` entries of an (n, k) matrix each, more if k is large."""
+    k = max(k, 1)
+    rows = max(1, BLOCK_ENTRIES // k, min(_BLOCK_ROWS, 4 * BLOCK_ENTRIES // k))
     for start in range(0, n, rows):
         yield slice(start, min(start + rows, n))
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelnoise.core._confident_cuts import Pairs, PerUnit, Ranking, flag_lowest
-from labelnoise.core._streamed_mean import StreamedMean
+from labelnoise.core._streamed_mean import ReadingsDiffer, StreamedMean
 from labelnoise.core._survey import (
     SLACK,
     Floats,
@@ -81,9 +81,10 @@ def confident_learning_chunks(
 
     Notes
     -----
-    In memory: one byte per unit (none if ``out`` is a memory map), a chunk, O(K^2) counts and at most 64 MiB of
-    counters. The chunks are read three times for rules without a cut, else five to six times: to check, for thresholds,
-    for the joint, one to three times for the cuts (float64 and pairs of many classes take more), for the flags.
+    In memory: one byte per unit (none if ``out`` is a memory map), a chunk, some 50 MiB for the cuts, and 200 bytes per
+    pair of classes. Chunks are read to check them, for the thresholds, for the joint; rules with cuts then read them
+    for those, once or twice (up to four times with float64, more with some hundred thousand pairs of classes that have
+    a cut), and for the flags. ``"both"`` has two kinds of cuts and pays twice.
 
     References
     ----------
@@ -115,7 +116,7 @@ def confident_learning_chunks(
             mask[some] = (flags[some] & np.uint8(need)) == need
     except BaseException as error:
         mask[:] = False
-        if isinstance(error, ValueError) and not isinstance(error, InputError):
+        if isinstance(error, ReadingsDiffer):
             raise passes.changed() from error
         raise
     return mask

@@ -55,7 +55,8 @@ def confident_learning(
         Given labels, -1 for "no label". Units without one are never flagged and change nothing.
     probs : array_like of float, shape (n, K)
         Out-of-sample class probabilities, rows sum to 1. float32 and memory maps are used as they are;
-        extra memory is O(n), not O(n K).
+        extra memory is O(n), not O(n K). For one byte per unit instead of some 20 see
+        `~labelnoise.core.confident_chunks.confident_learning_chunks`.
     rule : str
         With C the calibrated confident joint, ``C[i, j]`` units given i and truly j:
 

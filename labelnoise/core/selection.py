@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from labelnoise.core.agreement import consensus_filter, majority_filter, vote
+from labelnoise.core.chunks import row_chunks
+from labelnoise.core.confident_chunks import confident_learning_chunks
 from labelnoise.core.confident_learning import confident_learning
 from labelnoise.core.confident_multilabel import confident_learning_multilabel
 from labelnoise.core.confident_stream import confident_learning_stream
@@ -18,6 +20,7 @@ __all__ = [
     "SELECTORS",
     "beta_mixture",
     "confident_learning",
+    "confident_learning_chunks",
     "confident_learning_multilabel",
     "confident_learning_stream",
     "consensus_filter",
@@ -27,6 +30,7 @@ __all__ = [
     "knn_vote",
     "majority_filter",
     "recov_flags",
+    "row_chunks",
     "simifeat_mv",
     "simifeat_rank",
     "small_loss",
@@ -37,15 +41,11 @@ __all__ = [
 _NORTHCUTT = "Northcutt, Jiang, Chuang (2021), Confident Learning, JAIR 70, section 3.2"
 _BRODLEY = "Brodley, Friedl (1999), Identifying mislabeled training data, JAIR 11, section 3.2"
 _ZHU = "Zhu, Dong, Liu (2022), Detecting corrupted labels without training a model to predict, ICML"
-_CONFIDENT = "labelnoise.core.confident_learning:confident_learning"
-
-#: Ways to select units. Those of confident learning and the filters return the labels called wrong,
-#: ``small_loss`` and the mixtures the units to keep.
 _CHEN = "Chen, Ramanathan, Xu, Martel (2024), Detecting noisy labels with repeated cross-validations"
 _CONFIDENT = "labelnoise.core.confident_learning:confident_learning"
 
 #: Ways to select units. Those of confident learning and the filters return the labels called wrong,
-#: ``small_loss`` and ``two_source`` the units to keep.
+#: ``small_loss``, the mixtures and ``two_source`` the units to keep.
 SELECTORS = Registry("selector")
 SELECTORS.add(
     Entry(

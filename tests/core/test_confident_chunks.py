@@ -41,12 +41,17 @@ def cut(labels: NDArray[Any], probs: NDArray[Any], at: list[int]) -> list[tuple[
     return list(zip(np.split(labels, at), np.split(probs, at)))
 
 
+def take_memory(patch: pytest.MonkeyPatch) -> None:
+    """Every cut needs several readings, every tied group a sort of its own."""
+    defaults: Any = _radix.GroupCuts.__init__.__kwdefaults__
+    patch.setitem(defaults, "held", 3)
+    patch.setitem(defaults, "counters", 64)
+    patch.setattr(_confident_cuts, "_SORTED", 5)
+
+
 @pytest.fixture
 def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every cut needs several readings, every tied group a sort of its own."""
-    monkeypatch.setitem(_radix.GroupCuts.__init__.__kwdefaults__, "held", 3)
-    monkeypatch.setitem(_radix.GroupCuts.__init__.__kwdefaults__, "counters", 64)
-    monkeypatch.setattr(_confident_cuts, "_SORTED", 5)
+    take_memory(monkeypatch)
 
 
 CASES = st.fixed_dictionaries(
@@ -88,9 +93,7 @@ def test_masks_are_those_of_all_units_together(
     expected = confident_learning(labels, probs, **options)
     with pytest.MonkeyPatch.context() as patch:
         if memory == "little":
-            patch.setitem(_radix.GroupCuts.__init__.__kwdefaults__, "held", 3)
-            patch.setitem(_radix.GroupCuts.__init__.__kwdefaults__, "counters", 64)
-            patch.setattr(_confident_cuts, "_SORTED", 5)
+            take_memory(patch)
         ours = confident_learning_chunks(cut(labels, probs, at), **options)
     np.testing.assert_array_equal(ours, expected)
 
@@ -240,7 +243,18 @@ def test_what_does_not_fit_together_is_refused() -> None:
     fixed.flags.writeable = False
     with pytest.raises(InputError, match="may not be written to"):
         confident_learning_chunks([(labels, probs)], out=fixed)
-    with pytest.raises(InputError, match="shapes"):
-        row_chunks(labels, probs[:10])
-    with pytest.raises(InputError, match="units is 0"):
-        row_chunks(labels, probs, units=0)
+
+
+def test_errors_of_the_caller_are_its_own() -> None:
+    labels, probs = units(10, 40, 3)
+    calls = iter([[(labels, probs)]])
+
+    def chunks() -> Any:
+        for some in calls:
+            return some
+        raise ValueError("the disk is gone")
+
+    out = np.ones(40, dtype=bool)
+    with pytest.raises(ValueError, match="the disk is gone"):
+        confident_learning_chunks(chunks, out=out)
+    assert not out.any()

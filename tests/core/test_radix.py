@@ -22,7 +22,7 @@ def numbers(width: int) -> Any:
 @settings(max_examples=100, deadline=None)
 def test_keys_are_in_the_order_of_the_floats(dtype: type, data: Any) -> None:
     width = 32 if dtype is np.float32 else 64
-    values = np.array(data.draw(st.lists(numbers(width), min_size=2, max_size=20)), dtype=dtype)
+    values: Any = np.array(data.draw(st.lists(numbers(width), min_size=2, max_size=20)), dtype=dtype)
     keys = ordered_key(values)
     for a in range(len(values)):
         assert ((keys < keys[a]) == (values < values[a])).all()
@@ -37,7 +37,7 @@ def test_cuts_are_those_of_sorting(dtype: type, data: Any, held: int, counters: 
     width = 32 if dtype is np.float32 else 64
     lists = data.draw(st.lists(st.lists(numbers(width), min_size=1, max_size=25), min_size=1, max_size=5))
     groups = np.repeat(np.arange(len(lists)), [len(some) for some in lists])
-    values = np.concatenate(lists).astype(dtype)
+    values: Any = np.concatenate(lists).astype(dtype)
     sizes = np.array([len(some) for some in lists])
     ranks = np.array([data.draw(st.integers(1, size)) for size in sizes])
     order = np.array(data.draw(st.permutations(range(len(values)))))

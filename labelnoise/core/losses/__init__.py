@@ -7,7 +7,9 @@ on anything else, even if its logits are NaN.
 
 Accuracies in the entries: a network with one hidden layer on scikit-learn's digits, trained until it memorises, ten
 seeds, default parameters, test labels clean, ``benchmarks/core_losses.py accuracy``; cross-entropy had 97.0% with
-clean labels, 71.7% at 40% symmetric and 61.3% at 40% pair noise.
+clean labels, 71.7% at 40% symmetric and 61.3% at 40% pair noise. Tags: macro average precision of pairs of digits
+laid over each other, same command; binary cross-entropy had 88.1% with complete tags and 82.2% with 40% of the tags
+missing.
 """
 
 from __future__ import annotations
@@ -118,8 +120,6 @@ _REED = "Reed et al. (2015), Training deep neural networks on noisy labels with 
 _PATRINI = "Patrini et al. (2017), Making deep neural networks robust to label noise, CVPR"
 _ZHU = "Zhu, Ying, Yang (2023), Label distributionally robust losses for multi-class classification, ICML"
 _ZHANG = "Zhang, Sabuncu (2018), Generalized cross entropy loss, NeurIPS"
-
-_UNMEASURED = "Not measured here yet."
 
 _add(
     "ce",
@@ -239,8 +239,8 @@ _add(
     "Cross-entropy weighted by P(clean label) over P(given label).",
     "Liu, Tao (2016), Classification with noisy labels by importance reweighting, TPAMI",
     "p[y] / (T' p)[y] (-log p[y]), weight detached",
-    helps="With a known T, where the forward correction is too flat. " + _UNMEASURED,
-    hurts="Weights follow the model's own errors.",
+    helps="A known T: 82.2% at 40% symmetric and at 40% pair noise, against 71.7% and 61.3% for cross-entropy.",
+    hurts="Weights follow the model's own errors: 82.2% at 40% pair noise where forward has 94.2%; needs T.",
 )
 _add(
     "soft_bootstrap",
@@ -248,8 +248,9 @@ _add(
     "Target mixed with the model's own probabilities.",
     _REED + ", equation 5",
     "-sum_k (beta y[k] + (1 - beta) p[k]) log p[k]",
-    helps="Mild noise late in training. " + _UNMEASURED,
-    hurts="Confirms the model's own mistakes.",
+    helps="Costs nothing with clean labels: 97.0%, as cross-entropy.",
+    hurts="No defence: with the target held fixed its gradient is beta times that of cross-entropy, so it trains the "
+    "same model under Adam; 71.6% at 40% symmetric, 61.1% at 40% pair noise, where cross-entropy has 71.7% and 61.3%.",
 )
 _add(
     "hard_bootstrap",
@@ -257,8 +258,8 @@ _add(
     "Target mixed with the model's own decision.",
     _REED + ", equation 6",
     "-beta log p[y] - (1 - beta) log max_k p[k]",
-    helps="Mild noise late in training. " + _UNMEASURED,
-    hurts="Confirms the model's own mistakes, more than the soft form.",
+    helps="Little: 72.9% at 40% symmetric noise against 71.7% for cross-entropy, 97.0% with clean labels.",
+    hurts="Confirms the model's own mistakes, more than the soft form; 61.0% at 40% pair noise against 61.3%.",
 )
 _add(
     "dynamic_bootstrap",
@@ -266,8 +267,9 @@ _add(
     "Bootstrapping with a weight per unit, its probability of being wrong.",
     "Arazo et al. (2019), Unsupervised label noise modeling and loss correction, ICML, equations 11 and 12",
     "-(1 - w) log p[y] + w (loss towards the own prediction)",
-    helps="With weights from a mixture of losses. " + _UNMEASURED,
-    hurts="As good as the weights.",
+    helps="With weights from a mixture of losses: 93.8% at 40% symmetric, 79.3% at 40% pair noise.",
+    hurts="As good as the weights: 96.1% with clean labels against 97.0% for cross-entropy, and a standard "
+    "deviation of 7 points over the seeds at 40% pair noise.",
 )
 _add(
     "elr",
@@ -275,8 +277,9 @@ _add(
     "Cross-entropy plus a pull towards the running mean of early predictions.",
     "Liu et al. (2020), Early-learning regularization prevents memorization of noisy labels, NeurIPS, equation 6",
     "-log p[y] + lambda log(1 - <t, p>)",
-    helps="Models that learn before they memorise. " + _UNMEASURED,
-    hurts="Keeps one distribution per unit; lambda and beta differ between kinds of noise.",
+    helps="Models that learn before they memorise: 95.8% at 40% symmetric noise, the best loss here.",
+    hurts="Pair noise gains less, 74.0% at 40%, clean labels lose, 96.2% against 97.0%; keeps one distribution per "
+    "unit; lambda and beta differ between kinds of noise.",
     **_ONLY_SINGLE,
 )
 _add(
@@ -285,8 +288,8 @@ _add(
     "Worst case over label distributions near the margin, at one temperature.",
     _ZHU,
     "lambda log mean_k exp((z[k] - z[y] + c[k, y]) / lambda)",
-    helps="A family from cross-entropy to the margin loss. " + _UNMEASURED,
-    hurts="One more temperature to choose.",
+    helps="91.1% at 40% symmetric, 77.5% at 40% pair noise, 96.8% with clean labels.",
+    hurts="One more temperature to choose; nce_rce has more at 40% symmetric noise, 92.3%.",
     **_ONLY_SINGLE,
 )
 _add(
@@ -295,8 +298,9 @@ _add(
     "The same with a temperature per unit, higher where the label looks wrong.",
     _ZHU,
     "max over temperature of LDR minus a divergence of the worst distribution",
-    helps="Noise that differs between units. " + _UNMEASURED,
-    hurts="Several settings; steps per call stand in for the authors' memory per unit.",
+    helps="91.2% at 40% symmetric, 77.6% at 40% pair noise, 96.8% with clean labels.",
+    hurts="No better here than the plain form (91.1% and 77.5%); several settings; steps per call stand in for the "
+    "authors' memory per unit.",
     **_ONLY_SINGLE,
 )
 _add(
@@ -305,8 +309,9 @@ _add(
     "Binary cross-entropy without the most suspicious negatives of each class.",
     "Fonseca et al. (2020), Addressing missing labels in large-scale sound event recognition, SPL",
     "BCE with cells masked whose negative label a teacher doubts most",
-    helps="Missing tags, with a teacher that is right more often than not. " + _UNMEASURED,
-    hurts="Masks hard true negatives too.",
+    helps="Missing tags: macro average precision 83.5% with 2% of the negatives masked, 84.2% with 8% (as many as are "
+    "wrong), against 82.2% for binary cross-entropy, with 40% of the tags missing.",
+    hurts="Masks hard true negatives too: with complete tags 87.4% (2%) and 86.1% (8%) against 88.1%.",
     single=False,
 )
 REGULARIZERS.add(
@@ -316,8 +321,8 @@ REGULARIZERS.add(
         "Entropy of each unit's probabilities: adding it makes predictions sharp.",
         "Tanaka et al. (2018), Joint optimization framework for learning with noisy labels, CVPR, equation 9",
         "-sum_k p[k] log p[k]",
-        "Beside soft targets. " + _UNMEASURED,
-        "Sharpens wrong predictions too.",
+        "Symmetric noise: 79.2% at 40% with weight 0.8 beside cross-entropy, against 71.7% without.",
+        "Sharpens wrong predictions too: 61.8% at 40% pair noise, where cross-entropy has 61.3%.",
     ),
     Entry(
         "negative_entropy",
@@ -325,8 +330,9 @@ REGULARIZERS.add(
         "Minus the entropy: adding it keeps predictions from becoming sure too soon.",
         "Li et al. (2020), DivideMix, ICLR, warm-up for asymmetric noise (confidence penalty)",
         "sum_k p[k] log p[k]",
-        "While warming up under class-dependent noise. " + _UNMEASURED,
-        "Slows learning from clean labels.",
+        "Generalisation with clean labels: 98.7% with weight 1 beside cross-entropy, against 97.0% without.",
+        "No defence when kept on to the end: 71.3% at 40% symmetric noise (71.7% without), 62.6% at 40% pair noise "
+        "(61.3%); it is meant for the warm-up.",
     ),
     Entry(
         "class_prior",
@@ -334,7 +340,8 @@ REGULARIZERS.add(
         "Divergence of the batch's mean prediction from the class prior.",
         "Tanaka et al. (2018), Joint optimization framework for learning with noisy labels, CVPR, equation 8",
         "sum_k prior[k] log(prior[k] / mean p[k])",
-        "Against all predictions falling into one class. " + _UNMEASURED,
-        "Needs a prior that is right.",
+        "Against all predictions falling into one class; alone a little: 73.0% at 40% symmetric noise with weight 1.2 "
+        "beside cross-entropy, against 71.7% without.",
+        "Needs a prior that is right; 61.6% at 40% pair noise, where cross-entropy has 61.3%.",
     ),
 )

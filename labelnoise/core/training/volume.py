@@ -88,7 +88,9 @@ class VolumeMinimisation(Strategy):
 
     def start(self, run: Run) -> None:
         if run.task.multilabel:
-            raise InputError("VolMinNet is for single-label units; choose another strategy for multi-label data.")
+            raise InputError(
+                "VolMinNet is for single-label units; choose another strategy for multi-label data."
+            )
         self._volume = VolumeTransition(run.task.n_classes, start=self.first).to(run.accelerator.device)
         # Adam whatever the network has: one matrix needs no other.
         self._optimizer = torch.optim.Adam(self._volume.parameters(), lr=run.config.lr * self.lr_factor)

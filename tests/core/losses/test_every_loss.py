@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from typing import Any
@@ -256,6 +257,15 @@ def test_registered_losses_are_cited_and_shown():
             text = entry.load().__doc__
             for section in ("Parameters", "Returns", "Raises", "References", "Examples", ">>> "):
                 assert section in text, (name, section)
+
+
+def test_every_entry_says_what_was_measured():
+    """A percentage of accuracy or average precision where a loss helps or where it hurts, and no promise of one."""
+    for registry in (LOSSES, MULTILABEL_LOSSES, REGULARIZERS):
+        for name, entry in registry.items():
+            says = f"{entry.helps} {entry.hurts}"
+            assert re.search(r"\d\d\.\d%", says), name
+            assert "not measured" not in says.lower(), name
 
 
 def test_get_loss_refuses_what_it_does_not_know():
