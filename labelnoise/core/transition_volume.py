@@ -117,7 +117,7 @@ def transition_by_volume(
     never = counts == 0
     error = np.std(draws, axis=0, ddof=1)
     error[never] = np.inf
-    warnings = ()
+    warnings: tuple[str, ...] = ()
     if never.any():
         warnings = (
             f"No unit is given class {', '.join(map(str, np.flatnonzero(never)))}; its row is a guess.",
