@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+import torch
 from torch import Tensor
 
+from labelnoise.core.dynamics_loss import AdaptiveThreshold
 from labelnoise.core.training.strategy import Strategy
 from labelnoise.core.training.task import Units, unit_losses
+from labelnoise.core.validation import choose
 
 if TYPE_CHECKING:
     from labelnoise.core.training.loop import Run
@@ -25,22 +28,19 @@ class AdaptiveK(Strategy):
     ----------
     warmup : int
         Epochs on everything (30 of 100 as published).
-    published : bool
-        True takes the published threshold ``m / (sqrt(v) + eps)`` with v the mean square of batch losses, a pure
-        number that is compared with losses all the same; False (default) takes m itself, corrected for starting
-        at zero.
-    beta_mean, beta_square : float
-        Decays of m and v.
+    threshold : {"mean", "published", "corrected"}
+        The running mean m of batch losses (default), in the unit of losses; the published ``m / (sqrt(v) + eps)`` with
+        v the mean square of batch losses, a pure number that is compared with losses all the same; or that with both
+        averages corrected for starting at zero.
     """
 
     warmup: int = 5
-    published: bool = False
-    beta_mean: float = 0.9
-    beta_square: float = 0.999
+    threshold: Literal["mean", "published", "corrected"] = "mean"
 
     def start(self, run: Run) -> None:
-        self._mean = self._square = 0.0
-        self._steps, self._kept, self._seen = 0, 0, 0
+        choose(self.threshold, ("mean", "published", "corrected"), "threshold")
+        self._adaptive = AdaptiveThreshold(bias_correction=self.threshold != "published")
+        self._kept, self._seen = 0, 0
 
     def epoch_start(self, run: Run) -> None:
         self._kept = self._seen = 0
@@ -48,30 +48,24 @@ class AdaptiveK(Strategy):
     def weights(self, run: Run, index: int, outputs: list[Units]) -> Tensor | None:
         own = outputs[index]
         losses = unit_losses(own.logits.detach(), own.labels)
-        labelled = self.marks(own.labels) >= 0
-        if not bool(labelled.any()):
+        marks = self.marks(own.labels)
+        selected = torch.from_numpy(self._adaptive.select(losses, labels=marks)).to(losses.device)
+        if run.epoch < self.warmup or not self._adaptive.steps:
             return None
-        batch = float(losses[labelled].mean())
-        self._steps += 1
-        self._mean = self.beta_mean * self._mean + (1 - self.beta_mean) * batch
-        self._square = self.beta_square * self._square + (1 - self.beta_square) * batch**2
-        if run.epoch < self.warmup:
-            return None
-        if self.published:
-            bound = self._mean / (self._square**0.5 + 1e-8)
-        else:
-            bound = self._mean / (1 - self.beta_mean**self._steps)
-        kept = (losses <= bound) & labelled
-        self._kept += int(kept.sum())
-        self._seen += int(labelled.sum())
+        if self.threshold == "mean":
+            adaptive = self._adaptive
+            bound = adaptive.mean / (1 - adaptive.betas[0] ** adaptive.steps)
+            selected = (losses <= bound) & (marks >= 0)
+        self._kept += int(selected.sum())
+        self._seen += int((marks >= 0).sum())
         # Where nobody is selected the objective is 0 and the step moves nothing.
-        return kept.to(losses)
+        return selected.to(losses)
 
     def epoch_end(self, run: Run) -> Mapping[str, Any]:
         return {"kept": self._kept / self._seen} if self._seen else {}
 
     def state_dict(self) -> dict[str, Any]:
-        return {"mean": self._mean, "square": self._square, "steps": self._steps}
+        return {key: torch.as_tensor(value) for key, value in self._adaptive.state_dict().items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._mean, self._square, self._steps = state["mean"], state["square"], state["steps"]
+        self._adaptive.load_state_dict({key: value.numpy() for key, value in state.items()})

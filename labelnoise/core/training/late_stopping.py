@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from labelnoise.core.dynamics_learning import FirstLearning
 from labelnoise.core.training.strategy import Strategy
-from labelnoise.core.training.task import Units
 from labelnoise.core.validation import InputError, as_rate
 
 if TYPE_CHECKING:
@@ -57,38 +57,37 @@ class LateStopping(Strategy):
             right = 1 - as_rate(self.noise_rate, name="noise_rate")
             self._share = right ** (1 / max(len(self.runs), 1))
         as_rate(self._share, name="keep")
-        self._streak = run.units.new("streak", dtype=torch.int32)
-        self._learnt = run.units.new("learnt", dtype=torch.bool)
-        self._round, self._age, self._target = 0, 0, float((run.task.given >= 0).sum())
+        self._round, self._target = 0, float((run.task.given >= 0).sum())
+        self._learning = self._fresh(run)
 
     def epoch_end(self, run: Run) -> Mapping[str, Any]:
-        if self._round >= len(self.runs):
-            return {"round": self._round, "kept": float(run.active.float().mean())}
-        self._age += 1
-        self.observe(run.per_unit(run.members[0], _right).bool(), self.runs[self._round])
-        goal = self._target * self._share
-        enough = int((self._learnt & run.active).sum()) >= goal
-        if enough or self._age >= self.patience:
-            run.active &= self._learnt
-            self._target = min(goal, float(run.active.sum())) if enough else float(run.active.sum())
-            self._streak.zero_()
-            self._learnt.zero_()
-            self._round, self._age = self._round + 1, 0
-            run.restart(0)
+        if self._round < len(self.runs):
+            for units in run.whole(run.members[0], "train"):
+                self._learning.update(units.logits, units.labels, unit_ids=units.ids)
+            self._learning.end_epoch()
+            learnt = torch.from_numpy(self._learning.learned)
+            goal = self._target * self._share
+            enough = int((learnt & run.active).sum()) >= goal
+            if enough or self._learning.epoch >= self.patience:
+                run.active &= learnt
+                left = float(run.active.sum())
+                self._target = min(goal, left) if enough else left
+                self._round += 1
+                self._learning = self._fresh(run)
+                run.restart(0)
         return {"round": self._round, "kept": float(run.active.float().mean())}
 
-    def observe(self, right: torch.Tensor, k: int) -> None:
-        """Count runs of right predictions; a unit is learnt at its first run of ``k`` after the warm-up."""
-        self._streak.copy_(torch.where(right, self._streak + 1, 0))
-        if self._age > self.warmup:
-            self._learnt |= self._streak >= k
+    def _fresh(self, run: Run) -> FirstLearning:
+        k = self.runs[min(self._round, len(self.runs) - 1)] if self.runs else 1
+        return FirstLearning(run.task.n_units, k=k, warmup=self.warmup)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"round": self._round, "age": self._age, "target": self._target}
+        learning = {key: torch.as_tensor(value) for key, value in self._learning.state_dict().items()}
+        return {"round": self._round, "target": self._target, "learning": learning}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._round, self._age, self._target = state["round"], state["age"], state["target"]
-
-
-def _right(units: Units) -> torch.Tensor:
-    return units.logits.argmax(1) == units.labels
+        self._round, self._target = state["round"], state["target"]
+        saved = {key: value.numpy() for key, value in state["learning"].items()}
+        k = int(saved["k"])
+        self._learning = FirstLearning(len(saved["first"]), k=k, warmup=self.warmup)
+        self._learning.load_state_dict(saved)

@@ -166,11 +166,12 @@ class Run:
 
     def combined(self, split: Split) -> Iterator[Units]:
         """Outputs of all networks together: logarithms of the mean probabilities."""
-        scans = [self._whole(member, split) for member in self.members]
+        scans = [self.whole(member, split) for member in self.members]
         for outputs in zip(*scans, strict=True):
             yield Units(combine([units.logits for units in outputs], self.task.multilabel), *outputs[0][1:])
 
-    def _whole(self, member: Member, split: Split) -> Iterator[Units]:
+    def whole(self, member: Member, split: Split) -> Iterator[Units]:
+        """Outputs of a network over the whole split, on the CPU, in every process alike."""
         yield from outputs_of(self.task, member.judged, split, self.accelerator.device)
 
     def state_dict(self) -> dict[str, Any]:

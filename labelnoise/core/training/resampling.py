@@ -1,11 +1,13 @@
-"""Resampling each batch by how likely its labels are right: RENT, and the Dirichlet weights between it and reweighting."""
+"""Drawing each batch's weights anew by how likely its labels are right: RENT and its Dirichlet relative."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from labelnoise.core.losses.correction import importance_weights
@@ -16,29 +18,23 @@ from labelnoise.core.validation import InputError
 if TYPE_CHECKING:
     from labelnoise.core.training.loop import Run
 
-__all__ = ["Resampling"]
+__all__ = ["DirichletWeights", "Resampling"]
 
 
 @dataclass(kw_only=True)
 class Resampling(TransitionAware):
-    """Weights of a batch drawn anew each step around ``p[y] / (T' p)[y]``.
+    """RENT: every step trains on units of the batch drawn with replacement, by ``p[y] / (T' p)[y]``.
 
     Parameters
     ----------
-    concentration : float, optional
-        Draw weights from a Dirichlet with this concentration (DWS); infinitely large is importance reweighting.
-        None (default) draws units with replacement (RENT).
     share : float
-        RENT's number of draws, as a share of the batch.
+        Number of draws as a share of the batch; 1 as published.
     """
 
-    concentration: float | None = None
     share: float = 1.0
 
     def start(self, run: Run) -> None:
         super().start(run)
-        if self.concentration is not None and not self.concentration > 0:
-            raise InputError(f"concentration is {self.concentration}; it must be above 0.")
         if not self.share > 0:
             raise InputError(f"share is {self.share}; it must be above 0.")
 
@@ -46,19 +42,37 @@ class Resampling(TransitionAware):
         if self._transition is None:
             return None
         own = outputs[index]
+        labelled = own.labels >= 0
         ratios = importance_weights(own.logits.detach(), own.labels, transition=self._transition)
-        ratios = torch.where(own.labels >= 0, ratios, 0.0)
-        total = ratios.sum()
-        if not bool(total > 0):
-            return None
-        mean = (ratios / total).double().cpu()
-        rng = run.rng("resample", index)
-        labelled = (own.labels >= 0).cpu().numpy()
-        drawn = torch.zeros(len(mean), dtype=torch.float64)
-        if self.concentration is None:
-            n_draws = max(int(self.share * labelled.sum()), 1)
-            drawn += torch.from_numpy(rng.multinomial(n_draws, (mean / mean.sum()).numpy())).double()
-        else:
-            gammas = rng.gamma(self.concentration * mean.numpy()[labelled].clip(1e-12))
-            drawn[torch.from_numpy(labelled)] = torch.from_numpy(gammas)
-        return drawn.to(ratios)
+        mean = ratios[labelled].double().cpu().numpy()
+        weights = torch.zeros_like(ratios)
+        if mean.sum() > 0:
+            drawn = self.draw(mean / mean.sum(), run.rng("resample", index))
+            weights[labelled] = torch.from_numpy(drawn).to(weights)
+        return weights
+
+    def draw(self, mean: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+        """How often each of the m units is drawn, (m,), given their probabilities."""
+        return rng.multinomial(max(int(self.share * len(mean)), 1), mean).astype(np.float64)
+
+
+@dataclass(kw_only=True)
+class DirichletWeights(Resampling):
+    """DWS: the weights are a draw from a Dirichlet around ``p[y] / (T' p)[y]``.
+
+    Parameters
+    ----------
+    concentration : float
+        Per unit of the batch; the larger, the closer to plain importance reweighting.
+    """
+
+    concentration: float = 1.0
+
+    def start(self, run: Run) -> None:
+        super().start(run)
+        if not self.concentration > 0:
+            raise InputError(f"concentration is {self.concentration}; it must be above 0.")
+
+    def draw(self, mean: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+        # Gammas are a Dirichlet before it is normalised, which the mean over the batch does.
+        return rng.gamma(np.maximum(self.concentration * len(mean) * mean, 1e-12))

@@ -49,6 +49,7 @@ SINGLE = {
     "divide_mix",
     "rescaling",
     "bootstrapping",
+    "volume",
 }
 
 
