@@ -32,6 +32,11 @@ class AdaptiveK(Strategy):
         The running mean m of batch losses (default), in the unit of losses; the published ``m / (sqrt(v) + eps)`` with
         v the mean square of batch losses, a pure number that is compared with losses all the same; or that with both
         averages corrected for starting at zero.
+
+    Examples
+    --------
+    >>> AdaptiveK(threshold="published").options()
+    {'warmup': 5, 'threshold': 'published'}
     """
 
     warmup: int = 5

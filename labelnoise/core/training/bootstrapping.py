@@ -39,6 +39,11 @@ class Bootstrapping(Strategy):
         Of mixup, on labels and guesses alike; 32 as published, 0 for tasks that cannot mix inputs.
     prior_weight : float
         Of the divergence of the mean prediction from the uniform distribution; 1 as published with mixup.
+
+    Examples
+    --------
+    >>> Bootstrapping(alpha=0).options()["mixture"]
+    'beta'
     """
 
     warmup: int = 10

@@ -93,7 +93,13 @@ class TransitionAware(Strategy):
 
 @dataclass(kw_only=True)
 class ForwardCorrection(TransitionAware):
-    """Cross-entropy of the probabilities sent through T (Patrini et al. 2017, theorem 2)."""
+    """Cross-entropy of the probabilities sent through T (Patrini et al. 2017, theorem 2).
+
+    Examples
+    --------
+    >>> ForwardCorrection(transition=[[0.9, 0.1], [0.2, 0.8]]).options()["transition"]
+    [[0.9, 0.1], [0.2, 0.8]]
+    """
 
     def losses(self, run: Run, index: int, own: Units) -> Tensor:
         if self._transition is None:

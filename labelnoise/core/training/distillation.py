@@ -34,6 +34,11 @@ class SelfDistillation(Strategy):
         Share of the teacher in the targets, in [0, 1].
     decay : float
         Of the average of predictions over epochs, in [0, 1).
+
+    Examples
+    --------
+    >>> SelfDistillation(generations=1).options()
+    {'generations': 1, 'trust': 0.8, 'decay': 0.9}
     """
 
     generations: int = 2

@@ -41,6 +41,11 @@ class DivideMix(Strategy):
         Of `labelnoise.core.training.mixmatch.sharpen`.
     confidence_penalty : bool
         Minus the entropy during the warm-up, for class-dependent noise.
+
+    Examples
+    --------
+    >>> DivideMix(alpha=0).n_models, DivideMix(alpha=0).options()["alpha"]
+    (2, 0)
     """
 
     warmup: int = 10

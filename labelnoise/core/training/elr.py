@@ -33,6 +33,11 @@ class ELR(Strategy):
         Of the pull; the paper has 3 for CIFAR-10 (1 for asymmetric noise) and 7 for CIFAR-100.
     ramp : int
         Epochs over which the weight grows to its full size.
+
+    Examples
+    --------
+    >>> ELR(weight=1.0).options()
+    {'beta': 0.7, 'weight': 1.0, 'ramp': 0}
     """
 
     beta: float = 0.7

@@ -37,6 +37,11 @@ class LateStopping(Strategy):
         Epochs of a round that do not count.
     patience : int
         Longest round in epochs.
+
+    Examples
+    --------
+    >>> LateStopping(runs=(1, 2), noise_rate=0.19).options()["runs"]
+    (1, 2)
     """
 
     runs: tuple[int, ...] = (1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3)

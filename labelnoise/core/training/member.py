@@ -95,7 +95,7 @@ def move_average(average: nn.Module, model: nn.Module, decay: float) -> None:
     >>> a, b = nn.Linear(1, 1), nn.Linear(1, 1)
     >>> _ = a.weight.data.fill_(0.0), b.weight.data.fill_(1.0)
     >>> move_average(a, b, 0.9)
-    >>> round(float(a.weight), 3)
+    >>> round(a.weight.item(), 3)
     0.1
     """
     new = model.state_dict()

@@ -29,6 +29,12 @@ class Resampling(TransitionAware):
     ----------
     share : float
         Number of draws as a share of the batch; 1 as published.
+
+    Examples
+    --------
+    >>> drawn = Resampling().draw(np.array([0.5, 0.5, 0.0]), np.random.default_rng(0))
+    >>> drawn.sum(), drawn[2]
+    (np.float64(3.0), np.float64(0.0))
     """
 
     share: float = 1.0

@@ -36,6 +36,11 @@ class SmallLoss(Strategy):
         As in `labelnoise.core.small_loss.keep_schedule`.
     per_class : bool
         Take the share within each given class, so that hard classes keep theirs.
+
+    Examples
+    --------
+    >>> SmallLoss(noise_rate=0.2, per_class=True).options()
+    {'noise_rate': 0.2, 'warmup': 5, 'ramp': 10, 'exponent': 1.0, 'per_class': True}
     """
 
     noise_rate: float | None = None

@@ -27,6 +27,7 @@ SHORT: dict[str, dict[str, Any]] = {
     "small_loss": {"warmup": 2, "ramp": 3},
     "co_teaching": {"warmup": 2, "ramp": 3},
     "adaptive_k": {"warmup": 1},
+    "self_distillation": {"generations": 1},
     "cross_split": {"warmup": 2, "stage": 1},
     "divide_mix": {"warmup": 2},
     "bootstrapping": {"warmup": 2},
