@@ -44,8 +44,9 @@ def majority_vote(votes: Votes, *, seed: int = 0) -> CrowdResult:
         return without_votes(votes, "majority")
     shares = votes.counts() / np.maximum(votes.per_unit(), 1)[:, None]
     prior = shares.sum(axis=0) / np.count_nonzero(votes.per_unit())
-    right = np.bincount(
-        votes.annotator, weights=shares[votes.unit, votes.label], minlength=votes.n_annotators
+    right = np.asarray(
+        np.bincount(votes.annotator, weights=shares[votes.unit, votes.label], minlength=votes.n_annotators),
+        dtype=np.float64,
     )
     return assemble(votes, "majority", shares, prior, right, seed)
 
@@ -121,7 +122,7 @@ def majority_is_optimal(
     """
     sens = np.atleast_1d(np.asarray(reliability, dtype=np.float64))
     two_coin = specificity is not None
-    spec = np.atleast_1d(np.asarray(specificity, dtype=np.float64)) if two_coin else sens
+    spec = sens if specificity is None else np.atleast_1d(np.asarray(specificity, dtype=np.float64))
     lengths = {array.shape[0] for array in (sens, spec) if np.ndim(array) == 1 and array.shape[0] != 1}
     if sens.ndim != 1 or spec.ndim != 1 or len(lengths) > 1:
         raise InputError(
@@ -129,7 +130,7 @@ def majority_is_optimal(
         )
     if n_votes is None:
         n_votes = lengths.pop() if lengths else max(sens.size, spec.size)
-        if n_votes == 1 and not np.ndim(reliability) and not np.ndim(specificity):
+        if np.ndim(reliability) == 0 and (specificity is None or np.ndim(specificity) == 0):
             raise InputError(
                 "n_votes is missing; say how many votes a unit has (odd), or pass one rate per vote."
             )

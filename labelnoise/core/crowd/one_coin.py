@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from labelnoise.core.crowd._assemble import assemble, check_em, without_votes
 from labelnoise.core.crowd.votes import CrowdResult, Votes
@@ -82,7 +83,7 @@ def one_coin(
     q = votes.counts()[voted] / votes.per_unit()[voted][:, None]
     accuracy, done, converged = np.full(n_annotators, np.nan), 0, False
     while True:
-        right = np.bincount(votes.annotator, weights=q.ravel()[cell], minlength=n_annotators)
+        right = _add_up(votes.annotator, q.ravel()[cell], n_annotators)
         mean = right.sum() / len(votes)
         before = accuracy
         accuracy = (right + strength * mean) / np.maximum(n_of + strength, 1.0)
@@ -94,8 +95,7 @@ def one_coin(
         kept = np.clip(accuracy, LEAST, 1.0 - LEAST)
         # Relative to a wrong vote, which says the same of every class but the one named.
         gain = np.log(kept) - np.log1p(-kept) + np.log(max(k - 1, 1))
-        q = np.bincount(cell, weights=gain[votes.annotator], minlength=q.size).reshape(q.shape)
-        q += np.log(np.maximum(prior, LEAST))
+        q = _add_up(cell, gain[votes.annotator], q.size).reshape(q.shape) + np.log(np.maximum(prior, LEAST))
         q -= q.max(axis=1, keepdims=True)
         np.exp(q, out=q)
         q /= q.sum(axis=1, keepdims=True)
@@ -120,3 +120,8 @@ def one_coin(
         iterations=done,
         converged=converged,
     )
+
+
+def _add_up(ids: NDArray[np.int64], weights: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """Sum of the weights of each id, (n,)."""
+    return np.asarray(np.bincount(ids, weights=weights, minlength=n), dtype=np.float64)
