@@ -98,7 +98,7 @@ def accuracies(seeds: int, own: bool) -> None:
             methods: dict[str, Callable[[], Any]] = {
                 name: partial(CROWD[name].load(), votes) for name in ("majority", "one-coin", "dawid-skene")
             }
-            for smoothing in ((0, 0), (1, 1)):
+            for smoothing in ((0, 0), (1, 9)):
                 methods[f"dawid-skene, smoothing {smoothing}"] = partial(
                     CROWD["dawid-skene"].load(), votes, smoothing=smoothing
                 )

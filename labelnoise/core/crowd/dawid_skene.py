@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 def dawid_skene(
     votes: Votes,
     *,
-    smoothing: tuple[float, float] = (2.0, 0.2),
+    smoothing: tuple[float, float] = (2.0, 0.5),
     iterations: int = 100,
     tol: float = 1e-5,
     seed: int = 0,
@@ -33,9 +33,10 @@ def dawid_skene(
     ----------
     votes : Votes
     smoothing : (float, float)
-        Votes added to every annotator's matrix, on the diagonal and on each other cell, >= 0: the Dirichlet
-        prior of the rows. ``(0, 0)`` is maximum likelihood. Keep the diagonal above the rest: equal numbers
-        pull annotators of few votes to chance, and the classes can collapse into one.
+        Votes added to each row of every annotator's matrix, >= 0: on the diagonal, and spread evenly over
+        the rest of the row (so that the prior accuracy does not fall with the number of classes). They are
+        the Dirichlet prior of the rows; ``(0, 0)`` is maximum likelihood. The larger the rest, the easier the
+        classes of annotators with few votes collapse into one.
     iterations : int
         Most EM rounds.
     tol : float
@@ -64,11 +65,11 @@ def dawid_skene(
     >>> votes = Votes.from_matrix([[0, 0, 1], [1, 1, 0], [0, 0, 0], [1, 1, 1], [0, 0, 1], [1, 1, 1]])
     >>> result = dawid_skene(votes)
     >>> result.labels.tolist(), result.accuracy.round(2).tolist()
-    ([0, 1, 0, 1, 0, 1], [1.0, 1.0, 0.5])
+    ([0, 1, 0, 1, 0, 1], [0.99, 0.99, 0.51])
     """
     check_em(iterations, tol)
-    diagonal, off = smoothing
-    if not (np.isfinite([diagonal, off]).all() and diagonal >= 0 and off >= 0):
+    diagonal, rest = smoothing
+    if not (np.isfinite([diagonal, rest]).all() and diagonal >= 0 and rest >= 0):
         raise InputError(f"smoothing is {smoothing}; two numbers of added votes, 0 or more, are needed.")
     k, n_annotators = votes.n_classes, votes.n_annotators
     if not len(votes):
@@ -83,6 +84,7 @@ def dawid_skene(
     said = csr_array((np.ones(len(votes)), cell, starts), shape=(len(voted), n_annotators * k))
     heard = said.T.tocsr()
     used = np.bincount(cell, minlength=n_annotators * k).reshape(n_annotators, k, 1) > 0
+    off = rest / max(k - 1, 1)
     added = off + (diagonal - off) * np.eye(k)
     # Labels that an annotator never uses have probability 0, unless smoothing says otherwise.
     possible = used | (added > 0)

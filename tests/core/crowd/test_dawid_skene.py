@@ -103,6 +103,15 @@ def test_smoothing_helps_where_annotators_have_few_votes() -> None:
     assert (smooth.labels == true).mean() > (plain.labels == true).mean() + 0.05
 
 
+@pytest.mark.parametrize("k", [2, 10, 50])
+def test_the_prior_accuracy_does_not_fall_with_the_number_of_classes(k: int) -> None:
+    # Nobody was ever heard on the last class: its row is the prior alone.
+    votes = Votes.from_matrix(np.zeros((40, 3), dtype=int), n_classes=k)
+    last = dawid_skene(votes, smoothing=(2.0, 1.0)).transitions[0, -1]
+    assert last[-1] == pytest.approx(2 / 3, abs=1e-3)
+    assert last[:-1] == pytest.approx(np.full(k - 1, 1 / 3 / (k - 1)), abs=1e-3)
+
+
 def test_nothing_hangs_on_the_order_of_units_annotators_and_classes() -> None:
     _, matrix, _ = crowd(n=200)
     rng = np.random.default_rng(3)
@@ -119,7 +128,7 @@ def test_silent_units_and_annotators_change_nothing_else() -> None:
     _, matrix, _ = crowd(n=100)
     wide = np.full((103, 21), -1)
     wide[:100, :20] = matrix
-    for smoothing in ((0.0, 0.0), (2.0, 0.2), (1.0, 0.0)):
+    for smoothing in ((0.0, 0.0), (2.0, 1.0), (1.0, 0.0)):
         plain = dawid_skene(Votes.from_matrix(matrix), smoothing=smoothing)
         more = dawid_skene(Votes.from_matrix(wide, n_classes=4), smoothing=smoothing)
         assert np.allclose(more.posterior[:100], plain.posterior)
