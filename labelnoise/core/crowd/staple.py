@@ -75,9 +75,9 @@ def staple(
 
     Notes
     -----
-    Warfield, Zou & Wells (2004), IEEE TMI 23(7), eqs. 14, 18 and 19 (two classes), section on multi-category
-    labels. Where almost all units are background, specificity tends to 1 and the result to the union of the
-    annotators: pass only the region on which they disagree, with a margin.
+    Warfield, Zou & Wells (2004), IEEE TMI 23(7), for two classes and for many. Where almost all units are
+    background, specificity tends to 1 and the result to the union of the annotators: pass only the region on
+    which they disagree, with a margin.
 
     Examples
     --------
