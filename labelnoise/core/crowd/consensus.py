@@ -50,12 +50,24 @@ class _Model:
     ability: Array  # (A,)
     ease: Array  # (K,), of the true class
     offset: Array  # (2,), easy and hard
+    chance: float  # logit of a guess
     confusion: Array  # (K, K), zero diagonal
 
     def right(self) -> Array:
         """P(vote is right), (A, K, 2)."""
+        return np.asarray(expit(self.logit()[0]), dtype=np.float64)
+
+    def logit(self) -> tuple[Array, NDArray[np.bool_]]:
+        """Logit of being right, and where it moves with ability and ease.
+
+        On a hard unit nobody falls below chance who is above it on an easy one: it makes votes guesses, not lies.
+        """
         logit = self.ability[:, None, None] + self.ease[None, :, None] + self.offset
-        return np.asarray(expit(logit), dtype=np.float64)
+        floor = np.minimum(logit[:, :, :1], self.chance)
+        free = logit >= floor
+        # Below the floor, where the easy logit is the floor, it moves with that.
+        moves = free | (logit[:, :, :1] <= self.chance)
+        return np.where(free, logit, floor), moves
 
 
 def consensus(
@@ -87,8 +99,8 @@ def consensus(
     hard_share : float
         Share of hard units, in [0, 1).
     offsets : (float, float)
-        What an easy and a hard unit add to the logit. The second is held where the mean annotator would fall
-        below chance, so that with two classes a hard unit is a guess and not a lie.
+        What an easy and a hard unit add to the logit. Nobody falls below chance on a hard unit
+        who is above it on an easy one: a hard unit makes votes guesses, not lies.
     shared_error : float
         Probability, in [0, 1), that all annotators make one and the same mistake.
     max_iter : int
@@ -130,7 +142,13 @@ def consensus(
     posterior = np.tile(prior, (n, 1))
     difficulty = np.full(n, hard_share)
     ability = np.full(votes.n_annotators, 1.5)
-    model = _Model(ability, np.zeros(k), np.asarray(offsets, dtype=np.float64), _uniform_confusion(k))
+    model = _Model(
+        ability,
+        np.zeros(k),
+        np.asarray(offsets, dtype=np.float64),
+        -float(np.log(max(k - 1, 1))),
+        _uniform_confusion(k),
+    )
     moved, rounds, joint = 0.0, 0, np.zeros((0, k, 2))
     data = _Data.of(votes, voted)
     if len(votes):
@@ -140,7 +158,7 @@ def consensus(
         joint = now[:, :, None] * grades
         while rounds < max_iter:
             rounds += 1
-            _maximise(model, data, joint, strength, class_strength, confusion_strength, offsets)
+            _maximise(model, data, joint, strength, class_strength, confusion_strength)
             joint = _expect(model, data, grades)
             before, now = now, joint.sum(2)
             moved = float(np.abs(now - before).max())
@@ -210,7 +228,6 @@ def _maximise(
     strength: float,
     class_strength: float,
     confusion_strength: float,
-    offsets: tuple[float, float],
 ) -> None:
     votes = data.votes
     k = votes.n_classes
@@ -220,21 +237,31 @@ def _maximise(
     model.confusion = pulled / (wrong.sum(1, keepdims=True) + confusion_strength)
     seen = _with_grades(data.by_unit.T.tocsr(), joint)
     # Expected right votes: of each vote, the mass on the class that it names.
-    hits = np.bincount(votes.annotator, joint[data.unit, votes.label].sum(1), minlength=votes.n_annotators)
-    class_hits = (joint.sum(2) * data.counts).sum(0)
+    cell, size = votes.annotator * k + votes.label, votes.n_annotators * k
+    named = joint[data.unit, votes.label]
+    hits = np.empty((votes.n_annotators, k, 2))
+    for grade in range(2):
+        counts = np.bincount(cell, named[:, grade], minlength=size)
+        hits[:, :, grade] = counts.reshape(votes.n_annotators, k)
     weight = data.per_annotator / data.per_annotator.sum()
     pull, class_pull = _PER_VOTE * strength, _PER_VOTE * class_strength
+    # One after the other: a shift of all abilities is one of all classes, and both at once would make it twice.
     for _ in range(2):
-        right = model.right()
-        slope = seen * right
-        curve = slope * (1 - right)
-        mean = float(weight @ model.ability)
-        step = hits - slope.sum((1, 2)) - pull * (model.ability - mean)
-        model.ability = np.clip(model.ability + step / (curve.sum((1, 2)) + pull), *_ABILITY_RANGE)
-        step = class_hits - slope.sum((0, 2)) - class_pull * model.ease
-        model.ease = np.clip(model.ease + step / (curve.sum((0, 2)) + class_pull), *_CLASS_RANGE)
-    chance = -np.log(max(k - 1, 1)) - float(weight @ model.ability)
-    model.offset = np.array([offsets[0], min(offsets[0], max(offsets[1], chance))])
+        slope, curve = _slope_and_curve(model, seen, hits, (1, 2))
+        slope -= pull * (model.ability - float(weight @ model.ability))
+        model.ability = np.clip(model.ability + slope / (curve + pull), *_ABILITY_RANGE)
+        slope, curve = _slope_and_curve(model, seen, hits, (0, 2))
+        slope -= class_pull * model.ease
+        model.ease = np.clip(model.ease + slope / (curve + class_pull), *_CLASS_RANGE)
+
+
+def _slope_and_curve(model: _Model, seen: Array, hits: Array, axes: tuple[int, int]) -> tuple[Array, Array]:
+    """First and minus second derivative of the expected log-likelihood by the logit, summed over two axes."""
+    logit, moves = model.logit()
+    right = expit(logit)
+    slope = np.where(moves, hits - seen * right, 0).sum(axes)
+    curve = np.where(moves, seen * right * (1 - right), 0).sum(axes)
+    return np.asarray(slope), np.asarray(curve)
 
 
 def _expect(model: _Model, data: _Data, grades: Array) -> Array:
