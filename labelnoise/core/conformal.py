@@ -357,7 +357,7 @@ def _checked(
     known = labels != NO_LABEL
     if not known.any():
         raise InputError("given holds no label; at least one labelled calibration unit is needed.")
-    inverse: Floats = np.linalg.inv(matrix)
+    inverse = np.linalg.inv(matrix).astype(np.float64)
     return np.asarray(p[known]), labels[known], inverse, condition
 
 
