@@ -256,8 +256,9 @@ def _matrix_faults(matrix: Floats, errors: Floats | None) -> Iterable[_Obstacle]
         yield _Obstacle(
             swapped,
             f"{_listed(swapped, 'is/are')} not clearly given the right name most often: "
-            f"T[{c}, {c}] is {matrix[c, c]:.2f} against T[{c}, {rival[c]}] = {matrix[c, rival[c]]:.2f}{doubt}, so classes can be exchanged without changing "
-            "what is seen; clean pairs tell which row is which.",
+            f"T[{c}, {c}] is {matrix[c, c]:.2f} against "
+            f"T[{c}, {rival[c]}] = {matrix[c, rival[c]]:.2f}{doubt}, so "
+            "classes can be exchanged without changing what is seen; clean pairs tell which row is which.",
         )
     condition = float(np.linalg.cond(matrix))
     if not condition <= _WORST_CONDITION:
