@@ -186,6 +186,27 @@ def test_an_estimate_of_t_is_taken_as_it_is() -> None:
     assert noisy_conformal(probs, given, estimate) == noisy_conformal(probs, given, symmetric(3))
 
 
+@pytest.mark.parametrize(("noise", "k"), [(symmetric, 2), (asymmetric, 3)])
+def test_the_error_from_t_is_what_estimating_it_again_and_again_shows(noise, k) -> None:  # type: ignore[no-untyped-def]
+    rng = np.random.default_rng(8)
+    transition, m = noise(k), 200
+    probs, true, given = world(k, 20_000, rng, transition)
+    seen, told = [], []
+    for _ in range(80):
+        matrix = np.array([rng.multinomial(m, row) / m for row in transition])
+        error = np.sqrt(matrix * (1 - matrix) / m)
+        estimate = TransitionEstimate(matrix=matrix, standard_error=error, method="test", n_units=k * m)
+        fit = noisy_conformal(probs, given, estimate)
+        seen.append(coverage(fit.sets(probs), true))
+        told.append(fit.transition_error)
+    assert np.mean(told) == pytest.approx(np.std(seen), rel=0.3)
+    unknown = TransitionEstimate(
+        matrix=transition, standard_error=np.full((k, k), np.inf), method="test", n_units=9
+    )
+    assert math.isinf(noisy_conformal(probs, given, unknown).transition_error)
+    assert noisy_conformal(probs, given, transition).transition_error == 0.0
+
+
 def test_refusals_say_what_to_do() -> None:
     probs, given = np.full((4, 2), 0.5), np.array([0, 1, 0, 1])
     with pytest.raises(InputError, match="condition number .* Merge the classes"):
