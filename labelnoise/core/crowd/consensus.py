@@ -112,7 +112,8 @@ def consensus(
     CrowdResult
         ``difficulty`` is P(hard | votes). ``accuracy`` averages over the units that the annotator saw; its error
         follows from the curvature of the likelihood less what is unknown of the labels (Louis 1982), with the
-        confusions held. ``transitions`` is None for more than 2**24 entries.
+        confusions held. Accuracies lean high, by .025 on ESC-50 and by .07 to .10 on votes simulated with hard units and
+        three votes per unit, which the error does not show. ``transitions`` is None for more than 2**24 entries.
 
     Raises
     ------
