@@ -1,7 +1,8 @@
 """Every estimator of T by name, in the registry `TRANSITIONS`.
 
 An entry's target answers a `TransitionEstimate`. ``"pairs"`` takes ``(true, given, n_classes)``; the others take
-``(labels, probs)``, given labels and out-of-sample probabilities, and have ``n_bootstrap`` and ``seed``.
+``(labels, probs)``, given labels and out-of-sample probabilities, and have ``n_bootstrap`` and ``seed``; ``"hoc"`` and
+``"volume"`` take ``(labels, features)``.
 
 Examples
 --------
@@ -83,5 +84,25 @@ TRANSITIONS.add(
         "setting of 'anchors'.",
         hurts="Overlap: units near a border are confidently counted on the wrong side. The errors do not show that bias "
         "(they hold T in 50 to 85% of entries in that setting, 3 to 5 apart, instead of 95%).",
+    ),
+    Entry(
+        "hoc",
+        "labelnoise.core.transition_hoc:hoc_transition",
+        "Solves for T and the prior from the labels of each unit and its two nearest neighbours.",
+        "Zhu, Song, Liu 2021, Clusterability as an alternative to anchor points, ICML; errors by this project",
+        formula="min |c1 - T'p| + |c2 - sum p T x T| + |c3 - sum p T x T x T| over counts c of labels, pairs and triples",
+        helps="Features only, no model: mean error 0.009 on 10,000 units of 10 classes in 0.6 s of CPU.",
+        hurts="Neighbours of one true class are assumed and cannot be tested: where classes overlap evenly (26% of nearest "
+        "neighbours in another) T was off by 0.13 without a warning. At most 200 classes.",
+    ),
+    Entry(
+        "volume",
+        "labelnoise.core.transition_volume:transition_by_volume",
+        "Learns T beside a classifier, as the one of least volume that explains the labels.",
+        "Li et al. 2021, Provably end-to-end label-noise learning without anchor points, ICML, equation 5",
+        formula="min -log (T' p)[y] + lambda log |det T|",
+        helps="No anchor points: off by 0.008 to 0.02 per entry on the digits with 30% symmetric or pair noise.",
+        hurts="Few units per class: three Gaussian classes, 900 units, off by 0.03 to 0.06, towards too clean. Slow beside "
+        "the others: seconds. Its errors leave out that bias.",
     ),
 )
