@@ -113,7 +113,7 @@ def curved_features(
     ``tanh(H W + b)`` with H = [X, R X, R R X] standardised, R the random walk, W and b drawn once (Rahimi, Recht 2008,
     random features). Own and neighbours' features stay apart, so that unlike neighbours are evidence too.
     """
-    raw = np.asarray(x.todense() if sp.issparse(x) else x, dtype=np.float64)
+    raw = np.asarray(x if isinstance(x, np.ndarray) else x.todense(), dtype=np.float64)
     degree = np.asarray(adjacency.sum(axis=1)).ravel()
     walk = sp.csr_array(sp.diags_array(1.0 / np.maximum(degree, 1e-12)) @ adjacency)
     one = walk @ raw
