@@ -50,6 +50,10 @@ class Case:
         What units without a label get.
     without : mapping of str to str
         Promises that it does not make, each with the reason.
+    n_units : int
+        Of its problem.
+    memory_units : int
+        Of the problem whose peak is compared with that of twice as many: enough for its blocks to be full.
     """
 
     label: str
@@ -61,6 +65,7 @@ class Case:
     neutral: Mapping[str, float] = field(default_factory=dict)
     without: Mapping[str, str] = field(default_factory=dict)
     n_units: int = 40
+    memory_units: int = 1000
 
     @property
     def entry(self) -> str:

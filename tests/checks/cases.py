@@ -14,6 +14,7 @@ import numpy as np
 import labelnoise.core
 from labelnoise.core.registry import Entry, Registry
 from tests.checks.case import Case
+from tests.checks.noise_cases import noises, trivial
 from tests.checks.problem import PER_UNIT, Array, Arrays, Axes
 
 #: Registries under construction: their entries may lack a case.
@@ -42,7 +43,7 @@ def function_of(entry: Entry, **options: Any) -> Callable[..., Any]:
     return functools.partial(entry.load(), **{**entry.options, **options})
 
 
-def selected(function: Callable[..., Any], arrays: Arrays, seed: int, *names: str, **extra: Any) -> Array:
+def selected(function: Callable[..., Any], arrays: Arrays, *names: str, **extra: Any) -> Array:
     """Call with these arrays in order; the mixtures' warning of one group only is meant for people."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
@@ -56,7 +57,7 @@ def positional(*names: str, **keywords: str) -> Callable[..., Any]:
 
     def run(function: Callable[..., Any], arrays: Arrays, seed: int) -> Any:
         extra = {key: arrays[name] for key, name in keywords.items()}
-        return selected(function, arrays, seed, *names, **extra)
+        return selected(function, arrays, *names, **extra)
 
     return run
 
@@ -73,14 +74,18 @@ def qualities(raw: Array) -> Arrays:
 
 
 def evaluated(per_unit: bool) -> Callable[..., Any]:
-    """``run`` of the selectors that ask for a model: here the probabilities are there already."""
+    """``run`` of the selectors that ask for a model: classes as near as their centres."""
 
     def run(function: Callable[..., Any], arrays: Arrays, seed: int) -> Any:
-        given, probs = arrays["given"], arrays["probs"]
+        given, x = arrays["given"], arrays["features"].astype(np.float64)
 
         def evaluate(train: Array, test: Array) -> Any:
-            own = np.minimum(probs[test, given[test]], 1.0)
-            return own if per_unit else own.mean()
+            present = np.unique(given[train])
+            centres = np.stack([x[train][given[train] == c].mean(axis=0) for c in present])
+            nearness = np.exp(-((x[test][:, None] - centres) ** 2).sum(axis=2) / 4)
+            own = np.where(given[test][:, None] == present, nearness, 0).sum(axis=1)
+            probability = own / nearness.sum(axis=1)
+            return probability if per_unit else probability.mean()
 
         return function(given, evaluate, seed=seed)
 
@@ -91,7 +96,7 @@ def seeded(*names: str) -> Callable[..., Any]:
     """``run`` of a function with a keyword ``seed``."""
 
     def run(function: Callable[..., Any], arrays: Arrays, seed: int) -> Any:
-        return selected(function, arrays, seed, *names, seed=seed)
+        return selected(function, arrays, *names, seed=seed)
 
     return run
 
@@ -114,6 +119,7 @@ def selector(
         answers={"flags": PER_UNIT},
         neutral={"flags": False},
         without={**NAN_REFUSED, **without},
+        memory_units=3000 if "features" in takes and "recov" not in name else 1000,
     )
 
 
@@ -143,8 +149,8 @@ def selectors() -> Iterator[Case]:
     yield selector("knn_vote", near, positional(*near), fixed, k=6)
     yield selector("knn_vote", (*near, "groups"), positional(*near, groups="groups"), fixed, "grouped", k=6)
     folds = {"unit order": "folds are drawn by position"}
-    yield selector("recov", ("given", "probs"), evaluated(False), folds, repeats=30, fdr=None)
-    yield selector("fast_recov", ("given", "probs"), evaluated(True), folds, count=9, runs=2)
+    yield selector("recov", ("given", "features"), evaluated(False), folds, repeats=30, fdr=None)
+    yield selector("fast_recov", ("given", "features"), evaluated(True), folds, count=9, runs=2)
     both = ("given", "probs", "other_probs")
     yield selector("two_source", both, positional(*both), fixed)
 
@@ -188,4 +194,15 @@ def kernels() -> Iterator[Case]:
         )
 
 
-CASES: list[Case] = [*selectors(), *quality_scores(), *kernels()]
+def maker(registry: str, name: str) -> Callable[..., Any]:
+    """``f(**options)``: a partial of the entry."""
+    return functools.partial(function_of, REGISTRIES[registry][name])
+
+
+CASES: list[Case] = [
+    *selectors(),
+    *quality_scores(),
+    *kernels(),
+    *noises(functools.partial(maker, "NOISES")),
+    *trivial({name: function_of(entry) for name, entry in REGISTRIES["TRIVIAL"].items()}),
+]

@@ -167,12 +167,13 @@ def check_all_masked(case: Case) -> None:
 
 
 def with_nan(case: Case) -> dict[str, Arrays]:
-    """For every array of floats that the case takes, the problem with one NaN in it."""
+    """For every array of floats that the case takes, the problem with NaN in its first unit."""
     found = {}
     for name in case.takes:
         arrays = case.problem()
         if arrays[name].dtype.kind == "f":
-            arrays[name].flat[0] = np.nan
+            first = (slice(None),) * AXES[name].units[0] + (0,) if AXES[name].units else (0,)
+            arrays[name][first] = np.nan
             found[name] = arrays
     return found
 
@@ -224,10 +225,10 @@ def peak(case: Case, n: int, calls: int) -> list[int]:
 
 
 def check_linear_memory(case: Case) -> None:
-    first, *later = peak(case, 1000, 3)
+    first, *later = peak(case, case.memory_units, 3)
     assert max(later) <= 1.1 * first + 2048, f"peaks of repeated calls grow: {first}, {later}"
-    small, large = max(first, *later), peak(case, 2000, 1)[0]
-    assert large <= 2.6 * small, f"{small} bytes for 1000 units, {large} for 2000"
+    small, large = max(first, *later), peak(case, 2 * case.memory_units, 1)[0]
+    assert large <= 2.6 * small, f"{small} bytes for {case.memory_units} units, {large} for twice as many"
 
 
 #: The check of every promise.
