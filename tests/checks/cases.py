@@ -15,6 +15,7 @@ import labelnoise.core
 from labelnoise.core.registry import Entry, Registry
 from tests.checks.case import Case
 from tests.checks.noise_cases import noises, trivial
+from tests.checks.torch_cases import dynamics, losses, strategies
 from tests.checks.problem import PER_UNIT, Array, Arrays, Axes
 
 #: Registries under construction: their entries may lack a case.
@@ -204,5 +205,12 @@ CASES: list[Case] = [
     *quality_scores(),
     *kernels(),
     *noises(functools.partial(maker, "NOISES")),
+    *losses(functools.partial(maker, "LOSSES"), "LOSSES", REGISTRIES["LOSSES"]),
+    *losses(
+        functools.partial(maker, "MULTILABEL_LOSSES"), "MULTILABEL_LOSSES", REGISTRIES["MULTILABEL_LOSSES"]
+    ),
+    *losses(functools.partial(maker, "REGULARIZERS"), "REGULARIZERS", REGISTRIES["REGULARIZERS"]),
+    *dynamics(functools.partial(maker, "DYNAMICS"), REGISTRIES["DYNAMICS"]),
+    *strategies(REGISTRIES["STRATEGIES"]),
     *trivial({name: function_of(entry) for name, entry in REGISTRIES["TRIVIAL"].items()}),
 ]
