@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from tests.checks.case import PROMISES, Case
@@ -25,6 +26,12 @@ def test_what_is_not_promised_is_explained(case: Case) -> None:
     assert set(case.without) <= set(PROMISES)
     for promise, reason in case.without.items():
         assert len(reason.split()) >= 2, f"{case.label} makes no promise of {promise!r} and says {reason!r}"
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.label for case in CASES])
+def test_there_is_something_to_compare(case: Case) -> None:
+    answer = case(case.problem())
+    assert max(np.unique(value).size for value in answer.values()) > 1
 
 
 def test_every_entry_has_a_case() -> None:
