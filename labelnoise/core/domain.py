@@ -14,6 +14,7 @@ from labelnoise.core.dataset import Dataset
 from labelnoise.core.detection import Detection
 from labelnoise.core.noise import Corruption
 from labelnoise.core.registry import Registry
+from labelnoise.core.review.cards import Card
 from labelnoise.core.validation import InputError, choose
 
 __all__ = ["DatasetInfo", "Domain", "data_root", "domain_names", "get_domain"]
@@ -115,6 +116,13 @@ class Domain(ABC):
     def unit_context(self, dataset: Dataset, units: Sequence[int]) -> dict[str, list[Any]]:
         """Extra columns for the issues table that help a person judge these units (neighbours, text ...)."""
         return {}
+
+    def review_cards(self, dataset: Dataset, units: Sequence[int]) -> list[Card]:
+        """How the review page shows these units, beside the columns of the table of issues.
+
+        By default the user's id and nothing else; a modality adds what a person has to see or hear.
+        """
+        return [Card(title=f"{self.unit} {dataset.ids[unit]}") for unit in units]
 
     def bench_score(self, dataset: Dataset) -> Any:
         """Mask of the units on which a benchmark scores detection; all labelled units by default."""

@@ -60,6 +60,8 @@ class Decisions:
         One per unit at most.
     method : str
         The detector whose issues were reviewed.
+    source : str
+        Where the data came from, so that `apply` finds them.
 
     Examples
     --------
@@ -74,6 +76,7 @@ class Decisions:
     data_hash: str
     decisions: tuple[Decision, ...] = field(default=())
     method: str = ""
+    source: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """A plain dict; `from_json` is the inverse."""
@@ -84,6 +87,7 @@ class Decisions:
             "dataset": self.dataset,
             "data_hash": self.data_hash,
             "method": self.method,
+            "source": self.source,
             "decisions": [vars(decision) for decision in self.decisions],
         }
 
@@ -104,6 +108,7 @@ class Decisions:
                 "use the version of labelnoise that made the page."
             )
         texts = {name: value.get(name) for name in ("domain", "dataset", "data_hash", "method")}
+        texts["source"] = value.get("source", "")
         rows = value.get("decisions")
         if not all(isinstance(text, str) for text in texts.values()) or not isinstance(rows, list):
             raise InputError("The decisions lack their header or their list; export them anew.")

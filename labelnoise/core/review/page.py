@@ -84,6 +84,7 @@ def page_data(table: IssueTable, cards: Sequence[Card]) -> dict[str, Any]:
         "header": {
             "domain": header.domain,
             "dataset": header.dataset,
+            "source": header.source,
             "unit_name": header.unit_name,
             "data_hash": header.data_hash,
             "method": header.method,

@@ -98,6 +98,7 @@
     dataset: header.dataset,
     data_hash: header.data_hash,
     method: header.method,
+    source: header.source,
     made_by: data.made_by,
     decisions: issues
       .filter((issue) => verdicts.has(issue.index))
