@@ -15,8 +15,8 @@ import labelnoise.core
 from labelnoise.core.registry import Entry, Registry
 from tests.checks.case import Case
 from tests.checks.noise_cases import noises, trivial
-from tests.checks.torch_cases import dynamics, losses, strategies
 from tests.checks.problem import PER_UNIT, Array, Arrays, Axes
+from tests.checks.torch_cases import dynamics, losses, strategies
 
 #: Registries under construction: their entries may lack a case.
 PENDING = {"CROWD", "TRANSITIONS"}

@@ -156,4 +156,6 @@ def test_names_of_classes_in_an_answer_follow() -> None:
     kind = {"guess": IDS}
     CHECKS["class names"](Case("TEETH[y]", lambda p: p.argmax(axis=1), ("probs",), run, read, kind))
     with pytest.raises(AssertionError):
-        CHECKS["class names"](Case("TEETH[y]", lambda p: p[:, :3].argmax(axis=1), ("probs",), run, read, kind))
+        CHECKS["class names"](
+            Case("TEETH[y]", lambda p: p[:, :3].argmax(axis=1), ("probs",), run, read, kind)
+        )

@@ -153,7 +153,6 @@ def dynamics(make: Make, names: Mapping[str, Any]) -> Iterator[Case]:
             yield Case(label, make(name)(), takes, run, per_unit, answers, neutral, whole)
 
 
-
 #: Options with which two epochs go through every phase.
 SHORT: dict[str, dict[str, Any]] = {
     "small_loss": {"warmup": 1, "ramp": 1},
