@@ -72,9 +72,9 @@ class Case:
         """``"REGISTRY[entry]"``."""
         return self.label.partition(" ")[0]
 
-    def problem(self, n: int | None = None) -> Arrays:
-        """The arrays that it reads."""
-        return problem(self.n_units if n is None else n)
+    def problem(self, n: int | None = None, seed: int = 0) -> Arrays:
+        """A problem of its size, or of ``n`` units."""
+        return problem(self.n_units if n is None else n, seed)
 
     def __call__(self, arrays: Mapping[str, Array], seed: int = 0) -> Arrays:
         """The answer as named arrays."""

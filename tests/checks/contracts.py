@@ -29,6 +29,9 @@ MASKED = np.array([3, 11, 12, 27, 38])
 #: Class c gets the name NAMES[c].
 NAMES = np.array([2, 0, 3, 1])
 
+#: Seeds of the problems where one might hide a dependence: few units have few ways to differ.
+PROBLEMS = (0, 1, 2, 4, 6)
+
 
 def same(found: Mapping[str, Array], expected: Mapping[str, Array], *, exact: bool = False) -> None:
     """All arrays are equal, floats up to rounding unless ``exact``."""
@@ -84,14 +87,16 @@ def check_seeded(case: Case) -> None:
 
 
 def check_unit_order(case: Case) -> None:
-    arrays = case.problem()
-    order = np.random.default_rng(1).permutation(case.n_units)
-    same(case(take(arrays, order)), take(case(arrays), order, case.answers))
+    for seed in PROBLEMS:
+        arrays = case.problem(seed=seed)
+        order = np.random.default_rng(seed).permutation(case.n_units)
+        same(case(take(arrays, order)), take(case(arrays), order, case.answers))
 
 
 def check_class_names(case: Case) -> None:
-    arrays = case.problem()
-    same(case(rename(arrays, NAMES)), rename(case(arrays), NAMES, case.answers))
+    for seed in PROBLEMS:
+        arrays = case.problem(seed=seed)
+        same(case(rename(arrays, NAMES)), rename(case(arrays), NAMES, case.answers))
 
 
 def check_masks(case: Case) -> None:
@@ -109,9 +114,10 @@ def check_masks(case: Case) -> None:
 
 
 def check_masks_drop(case: Case) -> None:
-    arrays = mask(case.problem(), MASKED)
     rest = np.setdiff1d(np.arange(case.n_units), MASKED)
-    same(case(take(arrays, rest)), take(case(arrays), rest, case.answers))
+    for seed in PROBLEMS:
+        arrays = mask(case.problem(seed=seed), MASKED)
+        same(case(take(arrays, rest)), take(case(arrays), rest, case.answers))
 
 
 def check_single_precision(case: Case) -> None:

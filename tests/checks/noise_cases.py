@@ -99,16 +99,12 @@ def noises(make: Callable[[str], MakeFunction]) -> Iterator[Case]:
         yield noise(name, make(name), labels="tags", rate=0.5)
     yield noise("missing", make("missing"), labels="tags", rate=0.7, word="one kept", keep_at_least_one=True)
     yield noise("open-set", make("open-set"), n_classes=k, n_outside=25, closed_share=0.4)
-    votes = {"masks": "", **IDS_ONLY}
     yield noise("annotators", make("annotators"), rate="annotators")
     yield noise("annotators", make("annotators"), rate="annotators", word="two votes", n_votes=2)
-    del votes["masks"]
     for name in ("dissenting-label", "dissenting-worker"):
-        yield noise(name, make(name), labels="votes", rate=0.2, without=votes)
+        yield noise(name, make(name), labels="votes", rate=0.2)
         known = {"consensus": "true"}
-        yield noise(
-            name, make(name), labels="votes", rate=0.2, word="consensus", keywords=known, without=votes
-        )
+        yield noise(name, make(name), labels="votes", rate=0.2, word="consensus", keywords=known)
 
 
 def trivial(names: Mapping[str, Callable[..., Any]]) -> Iterator[Case]:
