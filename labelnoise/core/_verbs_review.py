@@ -59,7 +59,7 @@ class ReviewVerbs:
         self._check_domain(table.header.domain, issues, "review")
         check_output(out, extensions=(".html", ".htm"), inputs=[issues], what="--out")
         dataset = self._judged(data, table.header.dataset, table.header.source, data_root)
-        check_hash(dataset, table.header.dataset, table.header.data_hash, issues)
+        check_hash(dataset, data, table.header.dataset, table.header.data_hash, issues)
         shown = table.head(limit)
         from labelnoise.core.review.page import write_page
 
@@ -168,11 +168,12 @@ class ReviewVerbs:
         raise NotImplementedError
 
 
-def check_hash(dataset: Dataset, name: str, wanted: str, path: Path) -> None:
+def check_hash(dataset: Dataset, called: str | None, name: str, wanted: str, path: Path) -> None:
+    """Refuse data that are not what a file judges; ``called`` is what the user called them."""
     found = dataset.content_hash()
     if found != wanted:
         raise InputError(
-            f"{str(path)!r} judges {name!r} (content {wanted[:8]}) and {dataset.name!r} is other data "
+            f"{str(path)!r} judges {name!r} (content {wanted[:8]}) and {called or dataset.name!r} is other data "
             f"(content {found[:8]}); pass the file that detect was given with --data."
         )
 

@@ -195,7 +195,8 @@ class Verbs(ReviewVerbs):
         table = IssueTable.load(issues)
         self._check_domain(table.header.domain, issues, "evaluate")
         dataset = self._load(data, data_root)
-        check_hash(dataset, table.header.dataset, table.header.data_hash, issues)
+        called = data or self.domain.default_dataset
+        check_hash(dataset, called, table.header.dataset, table.header.data_hash, issues)
         if dataset.true is None:
             raise InputError(
                 f"{dataset.name} has no known true labels to measure against; 'corrupt' makes such data."

@@ -135,6 +135,7 @@ def apply_decisions(dataset: Dataset, decisions: Decisions, *, domain: str) -> t
 
     Examples
     --------
+    >>> import numpy as np
     >>> from labelnoise.core.review.decisions import Decision
     >>> data = Dataset(name="pets", given=np.array([0, 1]), class_names=("cat", "dog"))
     >>> made = Decisions(domain="pets", dataset="pets", data_hash=data.content_hash(),

@@ -11,7 +11,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-FLAGS = [
+FLAGS = (
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
@@ -22,7 +22,7 @@ FLAGS = [
     "--disable-sync",
     "--remote-debugging-port=0",
     "--remote-allow-origins=*",
-]
+)
 
 
 def find_chromium() -> str | None:
