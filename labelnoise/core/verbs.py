@@ -1,4 +1,4 @@
-"""The verbs of a modality, built once from its `Domain`: corrupt, detect, review, apply, evaluate, bench."""
+"""The verbs of a modality, built once from its `Domain`: corrupt, detect, train, review, apply, evaluate, bench."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 
 from labelnoise.core._issues_files import is_table
 from labelnoise.core._verbs_review import ReviewVerbs, check_hash
+from labelnoise.core._verbs_train import TrainVerb
 from labelnoise.core.choice import OWN_RULE, Choice, decision, not_calibrated
 from labelnoise.core.cli import PARAMETER
 from labelnoise.core.dataset import Dataset
@@ -39,7 +40,7 @@ Settings = Annotated[
 AsJson = Annotated[bool, Parameter(name="--json", help="Print one JSON object instead of text.")]
 
 
-class Verbs(ReviewVerbs):
+class Verbs(ReviewVerbs, TrainVerb):
     """The commands of one modality; each method's signature is its command line."""
 
     def __init__(self, domain: Domain) -> None:
@@ -289,7 +290,7 @@ def build_app(domain: Domain, name: str | None = None) -> App:
     Returns
     -------
     cyclopts.App
-        With the commands corrupt, detect, review, apply, evaluate and bench.
+        With the commands corrupt, detect, review, apply, evaluate and bench, and train where there are trainers.
     """
     import labelnoise
 
@@ -308,6 +309,11 @@ def build_app(domain: Domain, name: str | None = None) -> App:
         help=_help(verbs.detect, f"Methods: {_listed(domain.detectors, domain.default_detector)}.", sources),
     )
     app.command(verbs.corrupt, help=_help(verbs.corrupt, f"Noise kinds: {_listed(domain.noises)}.", sources))
+    if domain.trainers:
+        app.command(
+            verbs.train,
+            help=_help(verbs.train, f"Methods: {_listed(domain.trainers, domain.default_trainer)}.", sources),
+        )
     app.command(verbs.review)
     app.command(verbs.apply)
     app.command(verbs.evaluate)
