@@ -14,12 +14,14 @@ import numpy as np
 import labelnoise.core
 from labelnoise.core.registry import Entry, Registry
 from tests.checks.case import Case
+from tests.checks.crowd_cases import crowds
 from tests.checks.noise_cases import noises, trivial
 from tests.checks.problem import PER_UNIT, Array, Arrays, Axes
 from tests.checks.torch_cases import dynamics, losses, strategies
+from tests.checks.transition_cases import transitions
 
 #: Registries under construction: their entries may lack a case.
-PENDING = {"CROWD", "TRANSITIONS"}
+PENDING: set[str] = set()
 
 DETERMINISTIC = {"seeded": "nothing is drawn"}
 NAN_REFUSED = {"shows NaN": "refuses it, which says more"}
@@ -212,5 +214,7 @@ CASES: list[Case] = [
     *losses(functools.partial(maker, "REGULARIZERS"), "REGULARIZERS", REGISTRIES["REGULARIZERS"]),
     *dynamics(functools.partial(maker, "DYNAMICS"), REGISTRIES["DYNAMICS"]),
     *strategies(REGISTRIES["STRATEGIES"]),
+    *transitions(functools.partial(maker, "TRANSITIONS"), REGISTRIES["TRANSITIONS"]),
+    *crowds(functools.partial(maker, "CROWD"), REGISTRIES["CROWD"]),
     *trivial({name: function_of(entry) for name, entry in REGISTRIES["TRIVIAL"].items()}),
 ]
