@@ -97,6 +97,8 @@ def _transition(eta: Array, rho: Array) -> tuple[Array, Array, Array]:
 
 def _logits(evidence: Array, covariates: Array, w: Array, v: Array, b: Array) -> Array:
     """Class scores: experts weighted by w + covariates' slopes, plus a bias per class. Evidence is (M, n, K)."""
+    if evidence.dtype == np.float32:  # stays single, so that blocks of many units stay small
+        w, v, b, covariates = (part.astype(np.float32) for part in (w, v, b, covariates))
     z = np.tensordot(w, evidence, axes=1)
     for slope, u in zip(v, covariates, strict=True):
         z += u[:, None] * np.tensordot(slope, evidence, axes=1)
@@ -359,6 +361,7 @@ def posterior(probs: Array, transition: Array, given: NDArray[np.integer[Any]]) 
     labels = np.asarray(given)
     has = labels >= 0
     result = probs.copy()
-    joint = probs[has] * transition.T[labels[has]]
+    back = transition.T.astype(np.float32) if probs.dtype == np.float32 else transition.T
+    joint = probs[has] * back[labels[has]]
     result[has] = joint / np.maximum(joint.sum(axis=1, keepdims=True), 1e-300)
     return result
