@@ -131,7 +131,8 @@ def measure(size: str, seed: int = 0) -> dict[str, Any]:
     found = detect_calibrated(graph, seed)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     wrong = graph.is_wrong
-    assert wrong is not None and found.count is not None and found.p_wrong is not None
+    if wrong is None or found.count is None or found.p_wrong is None:
+        raise RuntimeError("the detector gave no probabilities or no count")
     flagged = found.flagged
     return {
         "size": size,
@@ -187,8 +188,40 @@ def main() -> None:
 
 
 def draw(rows: list[dict[str, Any]]) -> str:
-    """Processor time and peak memory against nodes plus edges, with a line of slope 1."""
-    raise NotImplementedError
+    """Processor time and peak memory against nodes + edges, each with a line of slope 1 through the last point."""
+    from labelnoise.core.report.svg import Axes, log_ticks, marker
+
+    size = [row["nodes"] + row["edges"] for row in rows]
+    ends = (min(size) / 2, max(size) * 2)
+    panels = []
+    for shift, (key, name) in enumerate((("cpu_s", "processor time [s]"), ("peak_gb", "peak memory [GB]"))):
+        values = [row[key] for row in rows]
+        low, high = min(values) / 2, max(values) * 2
+        axes = Axes(400, 300, x=ends, y=(low, high), log_x=True, log_y=True, left=60)
+        axes.title(name)
+        x_ticks, y_ticks = log_ticks(*ends), log_ticks(low, high)
+        axes.x_axis(x_ticks, [_short(tick) for tick in x_ticks], "nodes + edges")
+        axes.y_axis(y_ticks, [f"{tick:g}" for tick in y_ticks], name)
+        reach = max(size[0], size[-1] * values[0] / values[-1] / 1.6)
+        line = [(reach, values[-1] * reach / size[-1]), (size[-1], values[-1])]
+        axes.path([(axes.px(x), axes.py(y)) for x, y in line], cls="slope", dash="4 3")
+        for row, x, y in zip(rows, size, values, strict=True):
+            axes.add(marker(axes.px(x), axes.py(y), shift, title=f"{row['nodes']} nodes: {y}"))
+            axes.text(axes.px(x), axes.py(y) - 9, row["size"])
+        panel = axes.render(f"{name} against nodes + edges")
+        panels.append(panel.replace("<svg ", f'<svg x="{shift * 410}" y="0" ', 1))
+    style = (
+        "text{font:11px sans-serif;fill:#333}.panel{font-weight:bold}.grid{stroke:#ddd}"
+        ".slope{stroke:#888;fill:none}.mark.s0{fill:#1f6fb4}.mark.s1{fill:#b4551f}"
+    )
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 810 300" width="810" height="300">'
+        f'<style>{style}</style><rect width="810" height="300" fill="#fff"/>{"".join(panels)}</svg>'
+    )
+
+
+def _short(value: float) -> str:
+    return f"{value / 1e6:g}M" if value >= 1e6 else f"{value / 1e3:g}k"
 
 
 if __name__ == "__main__":

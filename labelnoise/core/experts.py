@@ -239,14 +239,14 @@ class BlockedRidge:
             if len(self._cache) >= CACHED_FITS:
                 self._cache.pop(next(iter(self._cache)))
             few = 2 * np.count_nonzero(used) <= len(used)
-            gram = np.zeros((len(self._values), len(self._values)))
+            gram: Matrix = np.zeros((len(self._values), len(self._values)))
             for part in _blocks(len(used)):
                 rows = self._rotated[part][used[part] if few else ~used[part]]
                 gram += rows.T @ rows
             if not few:
                 gram = np.diag(self._values) - gram
             gram[np.diag_indices_from(gram)] += lam
-            self._cache[key] = np.linalg.inv(gram)
+            self._cache[key] = np.asarray(np.linalg.inv(gram), dtype=np.float64)
         return self._cache[key]
 
 
@@ -291,7 +291,7 @@ def choose_ridge(
 
 
 def choose_lambda(
-    predicted_at: Callable[[float], NDArray[np.floating[Any]]],
+    predicted_at: Callable[[float], NDArray[Any]],
     given: NDArray[np.integer[Any]],
     *,
     lambdas: Sequence[float] = LAMBDAS,

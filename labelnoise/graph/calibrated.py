@@ -221,8 +221,11 @@ def detect_calibrated(
         rank=plan.rank,
         ambiguity=ambiguity,
     )
-    kind = LargeNodeEvidence if plan.large else NodeEvidence
-    node = kind(dataset, seed=seed, folds=plan.folds, rank=plan.rank)
+    node: NodeEvidence | LargeNodeEvidence
+    if plan.large:
+        node = LargeNodeEvidence(dataset, seed=seed, folds=plan.folds, rank=plan.rank)
+    else:
+        node = NodeEvidence(dataset, seed=seed, folds=plan.folds, rank=plan.rank)
     lambdas = node.choose_lambdas(given)
     first = node.first_round(given, lambdas)
     rounds: list[Round] = []
@@ -255,18 +258,20 @@ def detect_calibrated(
 
     def refit(labels: Labels) -> float:
         again = node.first_round(labels, lambdas, first.fit)
-        rows = node.simulated_rows(labels) if isinstance(node, LargeNodeEvidence) else None
-        if rows is None:
-            later = node.denoised_round(labels, again, lambdas, 0, fit)
-            judged, share = labels, 1.0
-        else:
+        judged, portion = labels, 1.0
+        if isinstance(node, LargeNodeEvidence):
+            rows = node.simulated_rows(labels)
             later = node.denoised_round(labels, again, lambdas, 0, fit, rows)
-            judged, share = labels[rows], len(rows) / has.sum()
+            judged, portion = labels[rows], len(rows) / has.sum()
+        else:
+            later = node.denoised_round(labels, again, lambdas, 0, fit)
         posterior = read([later], judged, assumed(later, judged >= 0)[0])[0].posterior
-        return float(probability_wrong(posterior, judged).sum()) / share
+        return float(probability_wrong(posterior, judged).sum()) / portion
 
     if plan.resamples:
-        ratios = simulate_count_ratios(truth, transition, given, refit, n_simulations=plan.resamples, seed=seed)
+        ratios = simulate_count_ratios(
+            truth, transition, given, refit, n_simulations=plan.resamples, seed=seed
+        )
         count = count_estimate(float(p_wrong.sum()), cautious, ratios)
         p_wrong = shift_to_total(p_wrong, count.expected)
     else:

@@ -185,7 +185,7 @@ class LargeFeatures:
             return weighted.toarray() if x.shape[1] <= DENSE_COLUMNS else self._sketched(weighted)
         if not isinstance(x, np.ndarray):
             x = x.toarray()
-        n, d = x.shape
+        n = len(x)
         mean, spread = _moments(x)
         kept = np.flatnonzero(spread > 0)
         result = np.empty((n, len(kept) + 1), dtype=np.float32)
@@ -212,8 +212,8 @@ class LargeFeatures:
 
     def diffused(self, *, restart: float = 0.15, hops: int = 15) -> Single:
         """As `diffused_features`."""
-        scale = 1.0 / np.sqrt(np.asarray(self._graph.sum(axis=1)).ravel() + 1.0)
-        scale = scale.astype(np.float32)[:, None]
+        total = np.asarray(self._graph.sum(axis=1)).ravel()
+        scale = (1.0 / np.sqrt(total + 1.0)).astype(np.float32)[:, None]
         result = np.empty_like(self._base)
         # S = scale (A + I) scale; the iteration runs on y = scale z, so that A alone is multiplied
         kept = np.float32(1 - restart) * scale**2

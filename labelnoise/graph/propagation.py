@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from labelnoise.core.validation import InputError
 
-__all__ = ["closed_walk_diagonals", "gcn_adjacency", "random_walk", "symmetric_adjacency", "symmetric_walk_diagonals", "walk_means"]
+__all__ = [
+    "closed_walk_diagonals",
+    "gcn_adjacency",
+    "random_walk",
+    "symmetric_adjacency",
+    "symmetric_walk_diagonals",
+    "walk_means",
+]
 
 #: Candidate pairs of edges held at once while triangles are enumerated (about 60 bytes each).
 _PAIRS_AT_ONCE = 2_000_000

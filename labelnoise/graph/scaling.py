@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from labelnoise.core.experts import BlockedRidge, choose_lambda
@@ -26,7 +25,8 @@ __all__ = ["LARGE", "LargeNodeEvidence", "Plan", "Round", "plan_for"]
 
 Labels = NDArray[np.int64]
 Rows = NDArray[np.int64]
-Single = NDArray[np.float32]
+#: float32 throughout; typed loosely, since the functions shared with the exact arrangement take both.
+Single = NDArray[Any]
 
 #: Above this many nodes evidence is gathered in single precision and by blocks.
 LARGE = 20_000
@@ -35,6 +35,8 @@ VERY_LARGE = 100_000
 #: Nodes that all parameters of the stacker are searched with, and those its last fit sees; the parameters are a
 #: few thousand at most, and T is re-estimated on all nodes afterwards.
 SEARCH_ROWS, FIT_ROWS = 20_000, 60_000
+#: Relative precision of the stacker's objective: about 1e-2 in log-likelihood, far below what the data tell.
+TOLERANCE = 1e-7
 #: Nodes that a simulated count is made of.
 SIMULATED_ROWS = 400_000
 #: Nodes that regularisation is chosen on.
@@ -86,7 +88,7 @@ def plan_for(
         usual = Plan(large=False, folds=10, partitions=2, resamples=5, rank=512)
     else:
         usual = Plan(large=True, folds=4, partitions=1, resamples=3, rank=256 if n <= VERY_LARGE else 128)
-    asked = {"folds": folds, "partitions": partitions, "resamples": resamples, "rank": rank}
+    asked: dict[str, Any] = {"folds": folds, "partitions": partitions, "resamples": resamples, "rank": rank}
     return replace(usual, **{name: value for name, value in asked.items() if value is not None})
 
 
@@ -281,10 +283,17 @@ class LargeNodeEvidence:
         labels, covariate = given[rows], self.covariate[rows]
         if start is None:
             few = self._sample("search", np.arange(len(rows)), SEARCH_ROWS)
-            start = fit_stacker(scaled[:, few], labels[few], covariate=covariate[few])
+            start = fit_stacker(scaled[:, few], labels[few], covariate=covariate[few], tolerance=TOLERANCE)
             if len(few) == len(rows):
                 return spread, start
-        fit = fit_stacker(scaled, labels, covariate=covariate, start=start, concentration=start.concentration)
+        fit = fit_stacker(
+            scaled,
+            labels,
+            covariate=covariate,
+            start=start,
+            concentration=start.concentration,
+            tolerance=TOLERANCE,
+        )
         return spread, fit
 
     def _sample(self, purpose: str, rows: Rows, most: int) -> Rows:

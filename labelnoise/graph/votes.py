@@ -115,7 +115,7 @@ class LargeVotes:
         ]
 
 
-def vote_scores(votes: Matrix, prior: NDArray[np.float64], *, strength: float = 0.1) -> Matrix:
+def vote_scores(votes: NDArray[Any], prior: NDArray[np.float64], *, strength: float = 0.1) -> NDArray[Any]:
     """Votes as log-odds against the class prior; a node nobody votes for scores 0 in every class.
 
     ``log((v_c + strength prior_c) / (sum v + strength)) - log prior_c``, shape (n, K).
