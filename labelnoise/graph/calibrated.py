@@ -29,8 +29,8 @@ from labelnoise.core.detection import CountEstimate, Detection
 from labelnoise.core.experts import RidgeExpert, choose_ridge
 from labelnoise.core.progress import track
 from labelnoise.core.random import generator
-from labelnoise.core.stacking import StackerFit, fit_stacker, posterior, predict
-from labelnoise.core.validation import InputError
+from labelnoise.core.stacking import UNIFORM, StackerFit, fit_stacker, posterior, predict
+from labelnoise.core.validation import InputError, choose
 from labelnoise.graph.dataset import GraphDataset
 from labelnoise.graph.features import (
     FEW_COLUMNS,
@@ -46,6 +46,9 @@ __all__ = ["NodeEvidence", "detect_calibrated"]
 
 #: Nodes whose neighbours' labels are looked at together.
 NODES_AT_ONCE = 100_000
+
+#: What may be said of the errors beforehand.
+ERRORS = ("auto", "uniform")
 
 Matrix = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -63,10 +66,21 @@ class NodeEvidence:
         Number of parts in which labels are hidden in turn while denoising.
     rank : int
         Largest number of feature columns kept.
+    concentration : float, optional
+        Of the stacker's errors (`labelnoise.core.stacking.fit_stacker`); by default found from the labels.
     """
 
-    def __init__(self, dataset: GraphDataset, *, seed: int = 0, folds: int = 10, rank: int = 512) -> None:
+    def __init__(
+        self,
+        dataset: GraphDataset,
+        *,
+        seed: int = 0,
+        folds: int = 10,
+        rank: int = 512,
+        concentration: float | None = None,
+    ) -> None:
         self.n, self.k = dataset.n_nodes, dataset.n_classes
+        self._concentration = concentration
         self._seed, self._n_folds = seed, min(folds, self.n)
         weighted = weighted_features(dataset.x, dataset.degree)
         self._ridges = [RidgeExpert(diffused_features(weighted, dataset.adjacency, rank=rank, seed=seed))]
@@ -151,7 +165,13 @@ class NodeEvidence:
         spread = np.maximum(evidence.std(axis=(1, 2)), 1e-12)
         evidence = evidence / spread[:, None, None]
         has = given >= 0
-        fit = fit_stacker(evidence[:, has], given[has], covariate=self.covariate[has], start=start)
+        fit = fit_stacker(
+            evidence[:, has],
+            given[has],
+            covariate=self.covariate[has],
+            concentration=self._concentration,
+            start=start,
+        )
         return Round(fit, spread, predict(fit, evidence, self.covariate))
 
 
@@ -164,6 +184,7 @@ def detect_calibrated(
     folds: int | None = None,
     rank: int | None = None,
     ambiguity: float | None = None,
+    errors: str = "auto",
 ) -> Detection:
     """Probability that each node's label is wrong, the expected number of wrong ones, and what they should be.
 
@@ -185,6 +206,10 @@ def detect_calibrated(
     ambiguity : float, optional
         Share of nodes whose label may legitimately contradict all evidence; by default 0.1% when errors look
         uniform over classes and 1% when they look class-dependent, 1% and 2% where classes overlap.
+    errors : str
+        ``"auto"``: whether errors depend on the class is found from the labels. ``"uniform"``: they are known
+        to hit all other classes alike, so that classes which contradict the evidence by themselves (DBLP's)
+        do not pass for errors. No difference with two classes.
 
     Returns
     -------
@@ -222,10 +247,13 @@ def detect_calibrated(
         ambiguity=ambiguity,
     )
     node: NodeEvidence | LargeNodeEvidence
+    concentration = UNIFORM if choose(errors, ERRORS, "kind of errors") == "uniform" else None
     if plan.large:
-        node = LargeNodeEvidence(dataset, seed=seed, folds=plan.folds, rank=plan.rank)
+        node = LargeNodeEvidence(
+            dataset, seed=seed, folds=plan.folds, rank=plan.rank, concentration=concentration
+        )
     else:
-        node = NodeEvidence(dataset, seed=seed, folds=plan.folds, rank=plan.rank)
+        node = NodeEvidence(dataset, seed=seed, folds=plan.folds, rank=plan.rank, concentration=concentration)
     lambdas = node.choose_lambdas(given)
     first = node.first_round(given, lambdas)
     rounds: list[Round] = []

@@ -130,6 +130,8 @@ class LargeNodeEvidence:
         Number of parts in which labels are hidden in turn while denoising.
     rank : int
         Largest number of feature columns kept.
+    concentration : float, optional
+        Of the stacker's errors; by default found from the labels.
 
     Notes
     -----
@@ -141,8 +143,17 @@ class LargeNodeEvidence:
     Memory per node is a few rows of K and of ``rank`` float32; per edge, the graph itself and one float32 copy.
     """
 
-    def __init__(self, dataset: GraphDataset, *, seed: int = 0, folds: int = 4, rank: int = 128) -> None:
+    def __init__(
+        self,
+        dataset: GraphDataset,
+        *,
+        seed: int = 0,
+        folds: int = 4,
+        rank: int = 128,
+        concentration: float | None = None,
+    ) -> None:
         self.n, self.k = dataset.n_nodes, dataset.n_classes
+        self._concentration = concentration
         self._seed, self._n_folds = seed, min(folds, self.n)
         self._votes = LargeVotes(dataset.adjacency)
         features = LargeFeatures(dataset.x, self._votes.graph, dataset.degree, rank=rank, seed=seed)
@@ -283,7 +294,13 @@ class LargeNodeEvidence:
         labels, covariate = given[rows], self.covariate[rows]
         if start is None:
             few = self._sample("search", np.arange(len(rows)), SEARCH_ROWS)
-            start = fit_stacker(scaled[:, few], labels[few], covariate=covariate[few], tolerance=TOLERANCE)
+            start = fit_stacker(
+                scaled[:, few],
+                labels[few],
+                covariate=covariate[few],
+                concentration=self._concentration,
+                tolerance=TOLERANCE,
+            )
             if len(few) == len(rows):
                 return spread, start
         fit = fit_stacker(
