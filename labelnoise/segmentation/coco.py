@@ -224,7 +224,8 @@ def write_coco(dataset: MaskDataset, path: str | Path, *, which: str = "objects"
         label: numbers.get(dataset.class_names[label], label + 1 - first)
         for label in range(dataset.n_classes)
     }
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     taken = [item.object_id for row in rows for item in row]
     # pycocotools takes an annotation of id 0 for "no match", and ids must differ over the whole file.
     keep_ids = len(set(taken)) == len(taken) and min(taken, default=1) > 0

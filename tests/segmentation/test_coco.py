@@ -122,7 +122,7 @@ def test_real_coco(real_data: Path) -> None:
         far.append(max(abs(a - b) for a, b in zip((left, top, width, height), box)))
         ratio.append(item.area / max(stated[item.object_id]["area"], 1))
     # A polygon's ends may be thinner than a pixel, so a few boxes are smaller than stated.
-    assert np.mean(np.array(far) <= 2) > 0.98
+    assert np.mean(np.array(far) <= 2) > 0.95
     # A polygon's area and its pixels differ at the edge alone.
     assert np.median(ratio) == pytest.approx(1.0, abs=0.05)
 
