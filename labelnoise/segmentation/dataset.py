@@ -171,6 +171,14 @@ class MaskDataset(Dataset):
             raise InputError(f"There are {len(array)} values for {self.n_units} pixels; give one per pixel.")
         return array[self.window(image)].reshape(*self.size(image), *array.shape[1:])
 
+    def class_counts(self) -> NDArray[np.int64]:
+        """Number of pixels given to each class, shape (K,), counted image by image."""
+        counts = np.zeros(self.n_classes + 1, dtype=np.int64)
+        for i in range(self.n_images):
+            # Counting widens to eight bytes per pixel, so never all pixels at once.
+            counts += np.bincount(self.given[self.window(i)] + np.int64(1), minlength=self.n_classes + 1)
+        return counts[1:]
+
     def image_of(self, units: ArrayLike) -> NDArray[np.int64]:
         """The image that each of these units lies in."""
         return np.searchsorted(self.offsets, np.asarray(units, dtype=np.int64), side="right") - 1

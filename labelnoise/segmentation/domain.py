@@ -65,8 +65,7 @@ class SegmentationDomain(Domain):
         (40, 163840, 170, 0.8668)
         """
         assert isinstance(dataset, MaskDataset)
-        labelled = dataset.labelled
-        counts = np.bincount(dataset.given[labelled], minlength=dataset.n_classes)
+        counts = dataset.class_counts()
         low, high = dataset.sizes.min(axis=0).tolist(), dataset.sizes.max(axis=0).tolist()
         facts: dict[str, Any] = {
             "name": dataset.name,
@@ -76,7 +75,7 @@ class SegmentationDomain(Domain):
             if low == high
             else f"{low[0]} x {low[1]} to {high[0]} x {high[1]}",
             "pixels": dataset.n_units,
-            "labelled": int(labelled.sum()),
+            "labelled": int(counts.sum()),
             "classes": {name: int(count) for name, count in zip(dataset.class_names, counts)},
             "with_pictures": dataset.images is not None,
             "splits": {name: int(np.asarray(mask).sum()) for name, mask in dataset.splits.items()},

@@ -276,7 +276,7 @@ def object_ap(
         return dict.fromkeys(names)
 
     def rows(objects: Sequence[Sequence[MaskObject]]) -> list[dict[str, Any]]:
-        made = []
+        made: list[dict[str, Any]] = []
         for i, row in enumerate(objects):
             for item in row:
                 if item.label < 0 or not item.area:
