@@ -96,7 +96,7 @@ def read_annotators(
     sizes = np.array([image_size(next(f[stem] for f in maps.values() if stem in f)) for stem in order])
     offsets = np.concatenate([[0], np.cumsum(sizes.prod(axis=1))])
     votes: NDArray[Any] | None = None
-    for column, (name, files) in enumerate(maps.items()):
+    for column, files in enumerate(maps.values()):
         for i, stem in enumerate(order):
             if stem not in files:
                 continue

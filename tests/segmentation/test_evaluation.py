@@ -111,6 +111,66 @@ def cell(rows: slice, cols: slice, label: int = 1, score: float | None = None) -
     return MaskObject.from_mask(mask, label=label, object_id=1, score=score)
 
 
+def test_more_than_a_hundred_objects_count() -> None:
+    pytest.importorskip("pycocotools")
+    many = [[cell(slice(y, y + 3), slice(x, x + 3)) for y in range(0, 48, 4) for x in range(0, 48, 4)]]
+    assert len(many[0]) == 144
+    assert object_ap(many, many, [(50, 50)])["ap"] == pytest.approx(1.0)
+    assert object_ap(many, many, [(50, 50)], max_objects=100)["ap"] == pytest.approx(100 / 144, abs=0.01)
+
+
+def test_the_numbers_are_those_of_coco() -> None:
+    pytest.importorskip("pycocotools")
+    rng = np.random.default_rng(0)
+
+    def some(jitter: int) -> list[list[MaskObject]]:
+        rows = []
+        for i in range(4):
+            row = []
+            for y in range(0, 40, 12):
+                dy, dx = rng.integers(0, jitter + 1, 2)
+                row.append(
+                    cell(slice(y + dy, y + dy + 9), slice(dx, dx + 30), 1 + i % 2, float(rng.random()))
+                )
+            rows.append(row)
+        return rows
+
+    truth, found, sizes = some(0), some(4), [(50, 50)] * 4
+    ours = object_ap(truth, found, sizes, max_objects=100)
+    assert ours["ap"] == pytest.approx(coco_stats(truth, found, sizes)[0])
+    assert ours["ap50"] == pytest.approx(coco_stats(truth, found, sizes)[1])
+    assert ours["ap75"] == pytest.approx(coco_stats(truth, found, sizes)[2])
+    assert ours["ap_small"] == pytest.approx(coco_stats(truth, found, sizes)[3])
+    assert ours["ap_large"] is None
+    assert 0 < ours["ap"] < 1  # type: ignore[operator]
+
+
+def coco_stats(truth: list, found: list, sizes: list) -> np.ndarray:
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    from labelnoise.segmentation.coco import encode_mask
+
+    def made(objects: list) -> COCO:
+        rows = [
+            {"id": 1 + 100 * i + j, "image_id": i, "category_id": o.label, "area": o.area, "iscrowd": 0}
+            | {"segmentation": encode_mask(o.full(sizes[i])), "score": o.score, "bbox": [0, 0, 1, 1]}
+            for i, row in enumerate(objects)
+            for j, o in enumerate(row)
+        ]
+        coco = COCO()
+        images = [{"id": i} for i in range(len(sizes))]
+        coco.dataset = {"images": images, "annotations": rows, "categories": [{"id": 1}, {"id": 2}]}
+        coco.createIndex()
+        return coco
+
+    judge = COCOeval(made(truth), made(found), "segm")
+    judge.evaluate()
+    judge.accumulate()
+    judge.summarize()
+    return judge.stats
+
+
 def test_object_ap() -> None:
     pytest.importorskip("pycocotools")
     truth = [[cell(slice(0, 20), slice(0, 20)), cell(slice(30, 50), slice(30, 50), 2)]]
