@@ -159,7 +159,7 @@ def coco_stats(truth: list, found: list, sizes: list) -> np.ndarray:
             for j, o in enumerate(row)
         ]
         coco = COCO()
-        images = [{"id": i} for i in range(len(sizes))]
+        images = [{"id": i, "height": size[0], "width": size[1]} for i, size in enumerate(sizes)]
         coco.dataset = {"images": images, "annotations": rows, "categories": [{"id": 1}, {"id": 2}]}
         coco.createIndex()
         return coco
