@@ -17,11 +17,12 @@ from labelnoise.core.registry import Entry, Registry
 from labelnoise.core.validation import InputError
 from labelnoise.graph.dataset import GraphDataset, distinct_pairs
 from labelnoise.graph.noise import ENTRIES as NOISE_ENTRIES
+from labelnoise.graph.noise_structure import ENTRIES as STRUCTURE_ENTRIES
 
 __all__ = ["GraphDomain"]
 
 NOISES = Registry("graph noise kind")
-NOISES.add(*NOISE_ENTRIES)
+NOISES.add(*NOISE_ENTRIES, *STRUCTURE_ENTRIES)
 DETECTORS = Registry("graph detector")
 
 _LI_2023 = "Li, Xiong, Hooi 2023, GraphCleaner, ICML, arXiv 2306.00015"
