@@ -18,7 +18,7 @@ from labelnoise.graph.dataset import GraphDataset
 from labelnoise.graph.models import _Sparse, _sparse
 from labelnoise.graph.networks import NETWORKS, Mixing, Operator, build_network, operator_of
 
-__all__ = ["GraphBatch", "GraphTask", "node_splits", "row_normalised"]
+__all__ = ["GraphBatch", "GraphTask", "node_splits", "row_normalised", "split_labels"]
 
 _MASKS = {"train": "train", "validation": "val", "test": "test"}
 
@@ -87,28 +87,13 @@ class GraphTask(Task):
             raise InputError(
                 "The graph has no node features; a network needs some, the trainer 'label-propagation' does not."
             )
-        choose(validation_labels, ("noisy", "clean"), "kind of validation labels")
         for name, share in (("drop_features", drop_features), ("drop_edges", drop_edges)):
             if not 0 <= share < 1:
                 raise InputError(f"{name} is {share}; a share from 0 to below 1 is needed.")
         self.dataset, self.n_units, self.n_classes = dataset, dataset.n_nodes, dataset.n_classes
         self.network, self.network_options = network, dict(network_options or {})
-        self.splits = node_splits(dataset, seed) if splits is None else _checked(dataset, splits)
-        kept = {"train": dataset.given, "validation": dataset.given, "test": dataset.given}
-        if dataset.true is not None:
-            kept["test"] = dataset.true
-        if validation_labels == "clean":
-            if dataset.true is None:
-                raise InputError(
-                    "Clean validation needs the true labels, which this graph does not have; use 'noisy'."
-                )
-            kept["validation"] = dataset.true
-        self._labels = {
-            name: np.where(mask, kept[name], NO_LABEL).astype(np.int64) for name, mask in self.splits.items()
-        }
+        self.splits, self._labels = split_labels(dataset, splits, validation_labels, seed)
         self.given = self._labels["train"]
-        if not (self.given >= 0).any():
-            raise InputError("No training node carries a label; widen the training split or give labels.")
         has = "validation" in self._labels and bool((self._labels["validation"] >= 0).any())
         self.validation_labels = validation_labels if has else None
         self._x = row_normalised(dataset.x) if normalise else dataset.x
@@ -212,6 +197,42 @@ def node_splits(dataset: GraphDataset, seed: int = 0) -> dict[str, NDArray[np.bo
         place[members[:second]] = 1
         place[members[:first]] = 0
     return {name: place == index for index, name in enumerate(_MASKS)}
+
+
+def split_labels(
+    dataset: GraphDataset,
+    splits: Mapping[str, NDArray[np.bool_]] | None = None,
+    validation_labels: str = "noisy",
+    seed: int = 0,
+) -> tuple[dict[str, NDArray[np.bool_]], dict[str, NDArray[np.int64]]]:
+    """The splits, and for each of them the labels of its nodes with -1 elsewhere; parameters as in `GraphTask`.
+
+    Raises
+    ------
+    InputError
+        Splits that overlap, no training label, clean validation without known true labels.
+
+    Examples
+    --------
+    >>> from labelnoise.graph.embedded import papers
+    >>> {name: int((labels >= 0).sum()) for name, labels in split_labels(papers())[1].items()}
+    {'train': 903, 'validation': 300, 'test': 297}
+    """
+    choose(validation_labels, ("noisy", "clean"), "kind of validation labels")
+    masks = node_splits(dataset, seed) if splits is None else _checked(dataset, splits)
+    labels = dict.fromkeys(_MASKS, dataset.given)
+    if dataset.true is not None:
+        labels["test"] = dataset.true
+    if validation_labels == "clean":
+        if dataset.true is None:
+            raise InputError(
+                "Clean validation needs the true labels, which this graph does not have; use 'noisy'."
+            )
+        labels["validation"] = dataset.true
+    found = {name: np.where(mask, labels[name], NO_LABEL).astype(np.int64) for name, mask in masks.items()}
+    if not (found["train"] >= 0).any():
+        raise InputError("No training node carries a label; widen the training split or give labels.")
+    return masks, found
 
 
 def row_normalised(x: Any) -> Any:
