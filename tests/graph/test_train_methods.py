@@ -9,12 +9,20 @@ import numpy as np
 import pytest
 
 from labelnoise.core.training import STRATEGIES
+from labelnoise.core.training.plain import Plain
 from labelnoise.core.validation import InputError
+from labelnoise.graph.closed_form import propagate_labels, train_sgc
 from labelnoise.graph.dataset import GraphDataset
 from labelnoise.graph.embedded import papers
 from labelnoise.graph.gnn_task import GraphTask
 from labelnoise.graph.noise import symmetric
-from labelnoise.graph.train_methods import GRAPH_TRAINERS, propagate_labels, train_graph, train_sgc
+from labelnoise.graph.train_methods import (
+    GRAPH_TRAINERS,
+    train_curriculum,
+    train_graph,
+    train_neighbour_relabel,
+    train_network,
+)
 from labelnoise.graph.training_result import GraphTraining
 
 CLOSED = ("sgc-lr", "label-propagation")
@@ -75,6 +83,41 @@ def test_the_method_shows_what_chose_it(graph: GraphDataset) -> None:
     for trainer in ("plain-gcn", *CLOSED):
         clean = train_graph(graph, trainer, 0, validation_labels="clean", **options(trainer))
         assert clean.selected_by == "clean validation accuracy"
+
+
+def test_any_network_under_any_strategy(graph: GraphDataset) -> None:
+    for network in ("gin", "gat", "mlp"):
+        result = train_network(
+            graph, 0, strategy="elr", network=network, network_options={"hidden": 16}, epochs=3
+        )
+        assert result.method == f"{network}+elr"
+        assert np.isfinite(result.probs).all()
+    made = Plain(loss="gce")
+    assert train_network(graph, 0, strategy=made, epochs=3).method == "gcn+Plain"
+    three = train_network(graph, 0, network_options={"layers": 3}, epochs=3)
+    assert (three.probs != train_network(graph, 0, epochs=3).probs).any()
+
+
+def test_an_epoch_is_one_step_so_that_strategies_warm_up_longer(graph: GraphDataset) -> None:
+    kept = [entry["kept"] for entry in train_network(graph, 0, strategy="small_loss", epochs=40).history]
+    assert kept[:10] == [1.0] * 10
+    assert kept[-1] < 1.0
+    own = train_network(
+        graph, 0, strategy="small_loss", parameters={"warmup": 20, "noise_rate": 0.3}, epochs=40
+    )
+    kept = [entry["kept"] for entry in own.history]
+    assert kept[:20] == [1.0] * 20
+    assert kept[-1] == pytest.approx(0.7)
+
+
+def test_trainers_take_their_own_options(graph: GraphDataset) -> None:
+    alone = train_neighbour_relabel(graph, 0, neighbours=0, epochs=3, parameters={"warmup": 3})
+    plain = train_network(graph, 0, epochs=3)
+    np.testing.assert_array_equal(alone.probs, plain.probs)
+    linked = train_neighbour_relabel(graph, 0, neighbours=5, least=0.0, epochs=3, parameters={"warmup": 3})
+    assert (linked.probs != plain.probs).any()
+    slow = train_curriculum(graph, 0, epochs=6, parameters={"warmup": 2, "end_share": 0.6})
+    assert slow.history[-1]["kept"] <= 0.6
 
 
 def test_label_propagation_is_the_solution_of_its_equation() -> None:
