@@ -262,11 +262,11 @@ _ON_GRAPHS: Mapping[str, tuple[str, str]] = {
         "Fits wrong labels after some 50 steps: without a validation split, stop there.",
     ),
     "small_loss": (
-        "Where wrong labels are many and alike in loss: @gcn+small_loss.",
-        "140 losses tell its noise rate badly; what it drops first are nodes of small classes.",
+        "No better than plain here: @gcn+small_loss; its use is with many labels.",
+        "Its noise rate comes from 140 losses or fewer; worst where errors agree with each other.",
     ),
     "co_teaching": (
-        "As small_loss with two views of what is easy: @gcn+co_teaching.",
+        "As small_loss, judged by a peer: @gcn+co_teaching.",
         "Two networks on one graph see the same neighbours and make the same mistakes.",
     ),
     "elr": (
@@ -274,7 +274,7 @@ _ON_GRAPHS: Mapping[str, tuple[str, str]] = {
         "With its weight at full size from the first step one class swallows the others (13% on Cora).",
     ),
     "adaptive_k": (
-        "Nothing to choose: @gcn+adaptive_k.",
+        "Nothing to choose; no better than plain here: @gcn+adaptive_k.",
         "About half of the labels stay out, whatever the noise is, and labels are what is scarce.",
     ),
     "self_distillation": (
@@ -282,11 +282,11 @@ _ON_GRAPHS: Mapping[str, tuple[str, str]] = {
         "Its teachers share a budget of epochs that is short already.",
     ),
     "sharpness_aware": (
-        "Combines with any network: @gcn+sharpness_aware.",
+        "Combines with any network; as plain here: @gcn+sharpness_aware.",
         "Two passes a step for what dropout and weight decay do here already.",
     ),
     "cross_split": (
-        "Graphs with many labels; here @gcn+cross_split.",
+        "Labels softened by a peer that has not seen them, nodes mixed: @gcn+cross_split.",
         "Each network has half of the few labels, and eight times the cost.",
     ),
     "divide_mix": (
@@ -294,11 +294,11 @@ _ON_GRAPHS: Mapping[str, tuple[str, str]] = {
         "A mixture of two on 140 losses is badly determined; nine times the cost.",
     ),
     "bootstrapping": (
-        "Symmetric noise: @gcn+bootstrapping. Labelled nodes are mixed, which helps where labels are few.",
-        "Confirms the confusions of class-dependent noise; twice the cost.",
+        "The best here on symmetric noise: @gcn+bootstrapping. It mixes labelled nodes.",
+        "Confirms confusions of classes: below plain on Cora's random maps; more than twice the cost.",
     ),
     "forward": (
-        "Class-dependent noise with enough labels per class to estimate T: @gcn+forward.",
+        "Class-dependent noise with enough labels per class to estimate T; as plain here: @gcn+forward.",
         "20 labels per class are few to estimate T from.",
     ),
     "backward": (
@@ -314,11 +314,11 @@ _ON_GRAPHS: Mapping[str, tuple[str, str]] = {
         "One more constant; within its spread of rent.",
     ),
     "late_stopping": (
-        "Graphs with many labels; here @gcn+late_stopping.",
+        "Graphs with many labels; no better than plain here: @gcn+late_stopping.",
         "Its rounds need epochs: two or three of them fit into 200.",
     ),
     "rescaling": (
-        "Nothing to know beforehand: @gcn+rescaling.",
+        "Nothing to know beforehand; as plain here: @gcn+rescaling.",
         "Plants errors among labels that are scarce already.",
     ),
     "volume": (
@@ -377,7 +377,8 @@ GRAPH_TRAINERS.add(
         "this project, after Dai, Aggarwal, Wang 2021, NRGNN, KDD, whose edges are learnt and whose labels stay",
         formula="m_i = (mean p_i + mean over neighbours p_j) / 2; target argmax m_i where max m_i >= .6",
         helps="Many confident nodes beside few labels: @neighbour-relabel.",
-        hurts="Pseudo labels confirm the confusions of class-dependent noise; a threshold of .8, as published for pseudo labels, replaces no label on Cora.",
+        hurts="Pseudo labels confirm the confusions of class-dependent noise; the .8 published for pseudo labels "
+        "replaces no label on Cora.",
     ),
     Entry(
         "curriculum",
