@@ -33,7 +33,13 @@ from labelnoise.core.random import generator
 from labelnoise.core.stacking import StackerFit, fit_stacker, posterior, predict
 from labelnoise.core.validation import InputError
 from labelnoise.graph.dataset import GraphDataset
-from labelnoise.graph.features import diffused_features, own_features, weighted_features
+from labelnoise.graph.features import (
+    FEW_COLUMNS,
+    curved_features,
+    diffused_features,
+    own_features,
+    weighted_features,
+)
 from labelnoise.graph.votes import Votes, vote_scores
 
 __all__ = ["NodeEvidence", "detect_calibrated"]
@@ -72,6 +78,9 @@ class NodeEvidence:
         self._ridges = [RidgeExpert(diffused_features(weighted, dataset.adjacency, rank=rank, seed=seed))]
         if weighted.shape[1]:
             self._ridges.append(RidgeExpert(own_features(weighted, rank=rank, seed=seed)))
+        if 0 < dataset.x.shape[1] <= FEW_COLUMNS:
+            curved = curved_features(dataset.x, dataset.adjacency, width=rank, seed=seed)
+            self._ridges.append(RidgeExpert(curved))
         self._votes = Votes(dataset.adjacency)
         size = np.log1p(dataset.degree.astype(np.float64))
         self.covariate = np.clip((size - size.mean()) / (size.std() or 1.0), -3, 3)

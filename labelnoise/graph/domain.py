@@ -14,6 +14,7 @@ from labelnoise.core.dataset import Dataset
 from labelnoise.core.detection import Detection
 from labelnoise.core.domain import DatasetInfo, Domain, data_root
 from labelnoise.core.registry import Entry, Registry
+from labelnoise.core.review.cards import Card
 from labelnoise.core.validation import InputError
 from labelnoise.graph.dataset import GraphDataset, distinct_pairs
 from labelnoise.graph.noise import ENTRIES as NOISE_ENTRIES
@@ -190,6 +191,13 @@ class GraphDomain(Domain):
         assert isinstance(dataset, GraphDataset)
         check_detectable(dataset)
         return super().detect(dataset, method=method, seed=seed, **options)
+
+    def review_cards(self, dataset: Dataset, units: Sequence[int]) -> list[Card]:
+        """A picture of each node's neighbourhood and its neighbours' labels."""
+        from labelnoise.graph.review import node_cards
+
+        assert isinstance(dataset, GraphDataset)
+        return node_cards(dataset, units)
 
     def unit_context(self, dataset: Dataset, units: Sequence[int]) -> dict[str, list[Any]]:
         """For each node its degree and its neighbours' given labels, the most frequent first.

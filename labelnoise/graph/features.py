@@ -10,13 +10,17 @@ from numpy.typing import NDArray
 
 from labelnoise.core.random import generator
 
-__all__ = ["diffused_features", "own_features", "weighted_features"]
+__all__ = ["curved_features", "diffused_features", "own_features", "weighted_features"]
 
 Matrix = NDArray[np.float64]
 
 #: Up to this many columns a singular value decomposition is exact; beyond, randomised and never forms n x d.
 EXACT_COLUMNS = 1500
 POWER_ITERATIONS = 1
+#: Up to this many columns, features say little in a straight line and curves of them are cheap.
+FEW_COLUMNS = 40
+#: Standard deviation of what enters the curves.
+CURVATURE = 1.5
 
 
 def weighted_features(x: NDArray[np.floating[Any]] | sp.csr_array, degree: NDArray[np.integer[Any]]) -> Any:
@@ -99,6 +103,27 @@ def diffused_features(
             )
         )
     )
+
+
+def curved_features(
+    x: NDArray[np.floating[Any]] | sp.csr_array, adjacency: sp.csr_array, *, width: int = 512, seed: int = 0
+) -> Matrix:
+    """Random curves of a node's own features and of their means over one and two hops, unit rows, (n, width).
+
+    ``tanh(H W + b)`` with H = [X, R X, R R X] standardised, R the random walk, W and b drawn once (Rahimi, Recht 2008,
+    random features). Own and neighbours' features stay apart, so that unlike neighbours are evidence too.
+    """
+    raw = np.asarray(x if isinstance(x, np.ndarray) else x.todense(), dtype=np.float64)
+    degree = np.asarray(adjacency.sum(axis=1)).ravel()
+    walk = sp.csr_array(sp.diags_array(1.0 / np.maximum(degree, 1e-12)) @ adjacency)
+    one = walk @ raw
+    size = np.log1p(degree)[:, None]
+    joined = np.hstack([raw, one, walk @ one, size, walk @ size])
+    spread = joined.std(axis=0)
+    joined = (joined - joined.mean(axis=0))[:, spread > 1e-12] / spread[spread > 1e-12]
+    rng = generator(seed, "curves")
+    weight = rng.standard_normal((joined.shape[1], width)) * (CURVATURE / np.sqrt(max(joined.shape[1], 1)))
+    return np.asarray(_unit_rows(np.tanh(joined @ weight + rng.uniform(-1, 1, width))))
 
 
 def _leading(matrix: Any, rank: int) -> Matrix:
