@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from labelnoise.core.trained import Trained
 from labelnoise.core.validation import InputError
 from labelnoise.graph.dataset import GraphDataset
 from labelnoise.graph.propagation import gcn_adjacency, symmetric_adjacency
-from labelnoise.graph.training_result import GraphTraining
+from labelnoise.graph.splits import Splits, split_info, split_labels
 
 __all__ = ["propagate_labels", "train_sgc"]
-
-Splits = Mapping[str, NDArray[np.bool_]]
 
 
 def train_sgc(
@@ -26,7 +24,7 @@ def train_sgc(
     hops: int = 2,
     splits: Splits | None = None,
     validation_labels: Literal["noisy", "clean"] = "noisy",
-) -> GraphTraining:
+) -> Trained:
     """Logistic regression on smoothed features; the penalty is chosen on the validation split.
 
     Parameters
@@ -70,7 +68,7 @@ def train_sgc(
         probs = np.zeros((dataset.n_nodes, dataset.n_classes))
         probs[:, model.classes_] = model.predict_proba(np.arange(dataset.n_nodes))
         candidates.append(({"inverse_penalty": penalty}, probs))
-    return _best("sgc-lr", candidates, validation, validation_labels)
+    return _best("sgc-lr", candidates, validation, validation_labels, split_info(splits, seed))
 
 
 def propagate_labels(
@@ -81,7 +79,7 @@ def propagate_labels(
     steps: int = 50,
     splits: Splits | None = None,
     validation_labels: Literal["noisy", "clean"] = "noisy",
-) -> GraphTraining:
+) -> Trained:
     """Training labels spread along edges; how far is chosen on the validation split.
 
     Parameters
@@ -127,15 +125,13 @@ def propagate_labels(
         total = spread.sum(axis=1, keepdims=True)
         probs = np.where(total > 0, spread / np.where(total > 0, total, 1.0), shares)
         candidates.append(({"alpha": alpha}, probs))
-    return _best("label-propagation", candidates, validation, validation_labels)
+    return _best("label-propagation", candidates, validation, validation_labels, split_info(splits, seed))
 
 
 def _targets(
     dataset: GraphDataset, splits: Splits | None, validation_labels: str, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Labels of training and of validation nodes, -1 elsewhere."""
-    from labelnoise.graph.gnn_task import split_labels
-
     labels = split_labels(dataset, splits, validation_labels, seed)[1]
     return labels["train"], labels.get("validation", np.full(dataset.n_nodes, -1))
 
@@ -145,7 +141,8 @@ def _best(
     candidates: list[tuple[dict[str, Any], NDArray[np.float64]]],
     validation: NDArray[np.int64],
     validation_labels: str,
-) -> GraphTraining:
+    info: dict[str, Any],
+) -> Trained:
     """The candidate that is right most often on the validation split, the first of equals."""
     known = validation >= 0
     history = [entry for entry, _ in candidates]
@@ -157,11 +154,12 @@ def _best(
     else:
         chosen, selected_by = len(candidates) // 2, "the middle setting"
     probs = candidates[chosen][1]
-    return GraphTraining(
+    return Trained(
         method=method,
         predicted=probs.argmax(axis=1),
         probs=probs,
         history=tuple(history),
         selected_by=selected_by,
         chosen=chosen,
+        info=info,
     )

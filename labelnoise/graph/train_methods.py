@@ -1,24 +1,16 @@
-"""Training that survives wrong labels of nodes, by name: ``f(dataset, seed, **options) -> GraphTraining``.
-
-Accuracies in the entries are means over five draws of noise on training and validation nodes (30% symmetric / 30% by a
-random map of classes), public splits (20 labels per class), test labels clean, at the epoch that the noisy validation
-labels chose: "Cora s / a, CiteSeer s / a". Over draws they vary by 3 to 5 points (symmetric) and 7 to 15 (random map), so
-that few differences mean anything. Measured by ``experiments/graph_training.py``.
-"""
+"""Training that survives wrong labels of nodes, by name: ``f(dataset, seed, **options) -> Trained``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from labelnoise.core.registry import Entry, Registry
-from labelnoise.core.training import STRATEGIES
+from labelnoise.core.trained import Trained
 from labelnoise.core.validation import InputError, choose
 from labelnoise.graph.dataset import GraphDataset
-from labelnoise.graph.training_result import GraphTraining
+from labelnoise.graph.splits import Splits, node_splits, split_info
+from labelnoise.graph.trainers import GRAPH_TRAINERS
 
 if TYPE_CHECKING:
     from labelnoise.core.training.strategy import Strategy
@@ -31,14 +23,11 @@ __all__ = [
     "train_network",
 ]
 
-Splits = Mapping[str, NDArray[np.bool_]]
 #: The published setting of citation graphs (Kipf & Welling 2017; NoisyGL, Wang et al. 2024).
-_CONFIG: Mapping[str, Any] = {"epochs": 200, "lr": 0.01, "weight_decay": 5e-4, "device": "cpu"}
+_EPOCHS, _LR, _WEIGHT_DECAY = 200, 0.01, 5e-4
 
 
-def train_graph(
-    dataset: GraphDataset, method: str = "plain-gcn", seed: int = 0, **options: Any
-) -> GraphTraining:
+def train_graph(dataset: GraphDataset, method: str = "plain-gcn", seed: int = 0, **options: Any) -> Trained:
     """Train by name.
 
     Parameters
@@ -62,13 +51,11 @@ def train_graph(
     >>> result.method, result.probs.shape, result.selected_by
     ('label-propagation', (300, 7), 'noisy validation accuracy')
     """
-    from dataclasses import replace
-
     entry = GRAPH_TRAINERS[method]
     for key in options:
         if key in entry.options:
             raise InputError(f"The trainer {method!r} fixes {key!r}; choose another trainer to change it.")
-    result: GraphTraining = entry.load()(dataset, seed, **{**entry.options, **options})
+    result: Trained = entry.load()(dataset, seed, **{**entry.options, **options})
     return replace(result, method=method)
 
 
@@ -83,8 +70,12 @@ def train_network(
     splits: Splits | None = None,
     validation_labels: Literal["noisy", "clean"] = "noisy",
     normalise: bool = True,
+    epochs: int = _EPOCHS,
+    lr: float = _LR,
+    weight_decay: float = _WEIGHT_DECAY,
+    device: Literal["auto", "cpu"] = "cpu",
     **config: Any,
-) -> GraphTraining:
+) -> Trained:
     """A graph network under any strategy of the core.
 
     Parameters
@@ -99,13 +90,12 @@ def train_network(
         option is given: an epoch is a single step here, and the strategies' own defaults count epochs of many.
     network, network_options, splits, validation_labels, normalise
         Of `labelnoise.graph.gnn_task.GraphTask`.
-    **config
-        Of `labelnoise.core.training.config.TrainConfig`; by default 200 epochs, learning rate .01, weight decay
-        5e-4, on the CPU.
+    epochs, lr, weight_decay, device, **config
+        Of `labelnoise.core.training.config.TrainConfig`.
 
     Returns
     -------
-    GraphTraining
+    Trained
 
     Raises
     ------
@@ -133,7 +123,9 @@ def train_network(
         normalise=normalise,
         seed=seed,
     )
-    made = _config(seed, config)
+    made = _config(
+        seed, {**config, "epochs": epochs, "lr": lr, "weight_decay": weight_decay, "device": device}
+    )
     chosen = dict(parameters or {})
     if isinstance(strategy, str):
         chosen = {**_for_single_steps(strategy, made.epochs), **chosen}
@@ -142,13 +134,14 @@ def train_network(
         everything = task.everything()
         outputs = [task.forward(model, everything).logits.detach().float() for model in result.models]
         probs = combine(outputs, False).double().softmax(1).numpy()
-    return GraphTraining(
+    return Trained(
         method=f"{network}+{result.strategy}",
         predicted=probs.argmax(axis=1),
         probs=probs,
         history=result.history,
         selected_by=result.selected_by,
         chosen=result.epoch,
+        info=split_info(splits, seed),
     )
 
 
@@ -159,14 +152,16 @@ def train_neighbour_relabel(
     neighbours: int = 3,
     least: float = 0.3,
     parameters: Mapping[str, Any] | None = None,
+    network: str = "gcn",
     splits: Splits | None = None,
+    epochs: int = _EPOCHS,
     **options: Any,
-) -> GraphTraining:
+) -> Trained:
     """Edges from training nodes to nodes alike, pseudo labels for confident nodes, contradicted labels replaced.
 
     Parameters
     ----------
-    dataset, seed, splits
+    dataset, seed, network, splits, epochs
         As in `train_network`.
     neighbours, least
         Of `labelnoise.graph.neighbour_relabel.with_similar_edges`; with ``neighbours=0`` the graph stays as it is.
@@ -181,24 +176,32 @@ def train_neighbour_relabel(
     >>> train_neighbour_relabel(papers(300), 0, epochs=5).history[-1]["pseudo_labels"]
     0
     """
-    from labelnoise.graph.gnn_task import node_splits
     from labelnoise.graph.neighbour_relabel import NeighbourRelabel, with_similar_edges
 
     used = node_splits(dataset, seed) if splits is None else splits
     made = _strategy(NeighbourRelabel, parameters)
     if neighbours and dataset.x.shape[1] and "train" in used:
         dataset = with_similar_edges(dataset, used["train"], neighbours=neighbours, least=least)
-    return train_network(dataset, seed, strategy=made, splits=used, **options)
+    result = train_network(
+        dataset, seed, strategy=made, network=network, splits=used, epochs=epochs, **options
+    )
+    return replace(result, info=split_info(splits, seed))
 
 
 def train_curriculum(
-    dataset: GraphDataset, seed: int, *, parameters: Mapping[str, Any] | None = None, **options: Any
-) -> GraphTraining:
+    dataset: GraphDataset,
+    seed: int,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    network: str = "gcn",
+    epochs: int = _EPOCHS,
+    **options: Any,
+) -> Trained:
     """Nodes whose neighbourhood agrees with their label first, the others later.
 
     Parameters
     ----------
-    dataset, seed
+    dataset, seed, network, epochs
         As in `train_network`.
     parameters : mapping, optional
         Of `labelnoise.graph.curriculum.Curriculum`.
@@ -214,18 +217,17 @@ def train_curriculum(
     """
     from labelnoise.graph.curriculum import Curriculum
 
-    return train_network(dataset, seed, strategy=_strategy(Curriculum, parameters), **options)
+    made = _strategy(Curriculum, parameters)
+    return train_network(dataset, seed, strategy=made, network=network, epochs=epochs, **options)
 
 
 def _config(seed: int, config: Mapping[str, Any]) -> Any:
-    from dataclasses import fields
-
     from labelnoise.core.training.config import TrainConfig
 
     known = [field.name for field in fields(TrainConfig) if field.name != "seed"]
     for key in config:
         choose(key, known, "setting of the training")
-    return TrainConfig(**{**_CONFIG, **config, "seed": seed})
+    return TrainConfig(**{**config, "seed": seed})
 
 
 def _for_single_steps(strategy: str, epochs: int) -> dict[str, Any]:
@@ -242,151 +244,6 @@ def _for_single_steps(strategy: str, epochs: int) -> dict[str, Any]:
 
 
 def _strategy(kind: type[Any], parameters: Mapping[str, Any] | None) -> Any:
-    from dataclasses import fields
-
     for key in parameters or {}:
         choose(key, [field.name for field in fields(kind)], f"option of {kind.__name__}")
     return kind(**dict(parameters or {}))
-
-
-_HERE = "labelnoise.graph.train_methods:"
-
-#: Ways to train on a graph, by name.
-GRAPH_TRAINERS = Registry("trainer")
-
-
-#: What each strategy of the core is good and bad for on graphs with few labels.
-_ON_GRAPHS: Mapping[str, tuple[str, str]] = {
-    "plain": (
-        "The row that every other trainer has to beat: @plain-gcn; with clean labels @oracle.",
-        "Fits wrong labels after some 50 steps: without a validation split, stop there.",
-    ),
-    "small_loss": (
-        "No better than plain here: @gcn+small_loss; its use is with many labels.",
-        "Its noise rate comes from 140 losses or fewer; worst where errors agree with each other.",
-    ),
-    "co_teaching": (
-        "As small_loss, judged by a peer: @gcn+co_teaching.",
-        "Two networks on one graph see the same neighbours and make the same mistakes.",
-    ),
-    "elr": (
-        "No noise rate to know: @gcn+elr, its weight growing over a quarter of the epochs.",
-        "With its weight at full size from the first step one class swallows the others (13% on Cora).",
-    ),
-    "adaptive_k": (
-        "Nothing to choose; no better than plain here: @gcn+adaptive_k.",
-        "About half of the labels stay out, whatever the noise is, and labels are what is scarce.",
-    ),
-    "self_distillation": (
-        "No noise rate: @gcn+self_distillation.",
-        "Its teachers share a budget of epochs that is short already.",
-    ),
-    "sharpness_aware": (
-        "Combines with any network; as plain here: @gcn+sharpness_aware.",
-        "Two passes a step for what dropout and weight decay do here already.",
-    ),
-    "cross_split": (
-        "Labels softened by a peer that has not seen them, nodes mixed: @gcn+cross_split.",
-        "Each network has half of the few labels, and eight times the cost.",
-    ),
-    "divide_mix": (
-        "Graphs with many labels; here @gcn+divide_mix.",
-        "A mixture of two on 140 losses is badly determined; nine times the cost.",
-    ),
-    "bootstrapping": (
-        "The best here on symmetric noise: @gcn+bootstrapping. It mixes labelled nodes.",
-        "Confirms confusions of classes: below plain on Cora's random maps; more than twice the cost.",
-    ),
-    "forward": (
-        "Class-dependent noise with enough labels per class to estimate T; as plain here: @gcn+forward.",
-        "20 labels per class are few to estimate T from.",
-    ),
-    "backward": (
-        "As forward: @gcn+backward.",
-        "As forward, and its loss is unbounded below.",
-    ),
-    "rent": (
-        "Better use of a rough T than a corrected loss: @gcn+rent.",
-        "A draw with replacement leaves out a third of the few labels in each step.",
-    ),
-    "dws": (
-        "As rent, softer: @gcn+dws.",
-        "One more constant; within its spread of rent.",
-    ),
-    "late_stopping": (
-        "Graphs with many labels; no better than plain here: @gcn+late_stopping.",
-        "Its rounds need epochs: two or three of them fit into 200.",
-    ),
-    "rescaling": (
-        "Nothing to know beforehand; as plain here: @gcn+rescaling.",
-        "Plants errors among labels that are scarce already.",
-    ),
-    "volume": (
-        "No anchor points: @gcn+volume.",
-        "T moves little in 200 steps.",
-    ),
-}
-
-
-def _entries() -> list[Entry]:
-    """A GCN under each strategy of the core."""
-    made = []
-    for name, strategy in STRATEGIES.items():
-        helps, hurts = _ON_GRAPHS[name]
-        made.append(
-            Entry(
-                "plain-gcn" if name == "plain" else f"gcn+{name}",
-                _HERE + "train_network",
-                strategy.summary if name != "plain" else "A graph convolutional network, all labels alike.",
-                strategy.source
-                if name != "plain"
-                else "Kipf, Welling 2017, Semi-supervised classification with graph convolutional networks, ICLR",
-                formula=strategy.formula,
-                helps=helps,
-                hurts=hurts,
-                options={"strategy": name},
-            )
-        )
-    return made
-
-
-GRAPH_TRAINERS.add(
-    *_entries(),
-    Entry(
-        "sgc-lr",
-        "labelnoise.graph.closed_form:train_sgc",
-        "Logistic regression on features smoothed over two steps, penalty by validation.",
-        "Wu et al. 2019, Simplifying graph convolutional networks, ICML, equation 8",
-        formula="p = softmax(S^2 X B + b), |B|^2 / (2 C n)",
-        helps="A fifth of the cost of a GCN and no worse: @sgc-lr.",
-        hurts="Linear; one penalty for all classes.",
-    ),
-    Entry(
-        "label-propagation",
-        "labelnoise.graph.closed_form:propagate_labels",
-        "Labels spread along edges, how far by validation; no features, no network.",
-        "Zhou et al. 2004, Learning with local and global consistency, NeurIPS, equation 4",
-        formula="F <- alpha D^-1/2 A D^-1/2 F + (1 - alpha) Y",
-        helps="Graphs without features; instant: @label-propagation.",
-        hurts="Wrong labels spread like right ones; nodes out of reach of any label get the most frequent class.",
-    ),
-    Entry(
-        "neighbour-relabel",
-        _HERE + "train_neighbour_relabel",
-        "Edges to nodes alike, pseudo labels for confident nodes, contradicted labels replaced.",
-        "this project, after Dai, Aggarwal, Wang 2021, NRGNN, KDD, whose edges are learnt and whose labels stay",
-        formula="m_i = (mean p_i + mean over neighbours p_j) / 2; target argmax m_i where max m_i >= .6",
-        helps="Many confident nodes beside few labels: @neighbour-relabel.",
-        hurts="Pseudo labels confirm the confusions of class-dependent noise; the .8 published for pseudo labels "
-        "replaces no label on Cora.",
-    ),
-    Entry(
-        "curriculum",
-        _HERE + "train_curriculum",
-        "Nodes whose neighbourhood agrees with their label first, the others later.",
-        "Wei et al. 2023, CLNode: curriculum learning for node classification, WSDM",
-        formula="order by -sum_c q_c log q_c + 1 - p[y] / max p, q the classes around a node",
-        helps="Right labels inside of classes come first: @curriculum.",
-        hurts="Neighbours without a label are judged by a network that has seen the noise; all labels are back in the end.",
-    ),
-)

@@ -19,8 +19,9 @@ from labelnoise.core.validation import InputError
 from labelnoise.graph.data import load_graph
 from labelnoise.graph.dataset import GraphDataset
 from labelnoise.graph.embedded import digits, papers
-from labelnoise.graph.gnn_task import GraphTask, node_splits
+from labelnoise.graph.gnn_task import GraphTask
 from labelnoise.graph.networks import NETWORKS
+from labelnoise.graph.splits import node_splits
 
 #: Options with which three epochs are enough to get past the warm-up.
 SHORT: dict[str, dict[str, Any]] = {

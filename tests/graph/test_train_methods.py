@@ -23,7 +23,6 @@ from labelnoise.graph.train_methods import (
     train_neighbour_relabel,
     train_network,
 )
-from labelnoise.graph.training_result import GraphTraining
 
 CLOSED = ("sgc-lr", "label-propagation")
 
@@ -176,15 +175,3 @@ def test_options_are_checked(graph: GraphDataset) -> None:
     one_class = {"train": (graph.given == 0) & (np.arange(300) < 200)}
     with pytest.raises(InputError, match="one class only"):
         train_sgc(graph, 0, splits=one_class)
-
-
-def test_accuracy_counts_labelled_nodes_under_the_mask() -> None:
-    result = GraphTraining(
-        method="m", predicted=np.array([0, 1, 1, 0]), probs=np.eye(2)[[0, 1, 1, 0]], history=(), selected_by="", chosen=0
-    )  # fmt: skip
-    assert result.accuracy([0, 1, -1, 1]) == pytest.approx(2 / 3)
-    assert result.accuracy([0, 1, -1, 1], np.array([False, True, True, True])) == 0.5
-    with pytest.raises(InputError, match="No labelled node"):
-        result.accuracy([-1, -1, -1, -1])
-    with pytest.raises(InputError, match="4 labels"):
-        result.accuracy([0, 1])
