@@ -154,8 +154,8 @@ GRAPH_TRAINERS.add(
         formula="m_i = (mean p_i + mean over neighbours p_j) / 2; target argmax m_i where max m_i >= .6",
         helps="Many confident nodes beside few labels: +1.4 ± 1.6 / +4.3 ± 2.0, CiteSeer +0.2 ± 1.7 "
         "/ -3.3 ± 1.1.",
-        hurts="Pseudo labels confirm confusions of classes (CiteSeer, pair); 3 below plain on Photo; the .8 published for pseudo labels "
-        "replaces no label on Cora.",
+        hurts="Pseudo labels confirm confusions of classes (CiteSeer, pair); 3 below plain on Photo (one draw); "
+        "the .8 published for pseudo labels replaces no label on Cora.",
     ),
     Entry(
         "curriculum",
