@@ -307,7 +307,7 @@ class IssueTable:
         names = np.array([*dataset.class_names, ""], dtype=object)  # id -1 picks the empty name
         columns: dict[str, Any] = {
             "rank": np.arange(1, len(index) + 1),
-            "unit": np.asarray(dataset.ids)[index],
+            "unit": np.asarray(dataset.ids[index]),
             "index": index,
             "given": names[dataset.given[index]],
             "suggested": names[np.asarray(detection.suggested)[index]],
