@@ -66,7 +66,9 @@ class TextDataset(Dataset):
         object.__setattr__(self, "starts", starts)
         object.__setattr__(self, "tokens", np.asarray(self.tokens, dtype=object))
         if self.tokens.shape != (n,):
-            raise InputError(f"There are {self.tokens.shape} tokens for {n} tags; give one text for each tag.")
+            raise InputError(
+                f"There are {self.tokens.shape} tokens for {n} tags; give one text for each tag."
+            )
         object.__setattr__(self, "groups", np.repeat(np.arange(len(starts) - 1), np.diff(starts)))
         super().__post_init__()
         entity_types(self.class_names)
@@ -150,9 +152,13 @@ def from_sentences(
     for index, words in enumerate(sentences):
         for labels in (tags, true):
             if labels is not None and (len(labels) != len(sentences) or len(labels[index]) != len(words)):
-                raise InputError(f"Sentence {index} has {len(words)} words but not as many tags; give one each.")
+                raise InputError(
+                    f"Sentence {index} has {len(words)} words but not as many tags; give one each."
+                )
     starts = np.concatenate([[0], np.cumsum([len(words) for words in sentences], dtype=np.int64)])
-    flat = {key: [tag for one in value for tag in one] for key, value in (("given", tags), ("true", true or []))}
+    flat = {
+        key: [tag for one in value for tag in one] for key, value in (("given", tags), ("true", true or []))
+    }
     types = sorted({tag[2:] for value in flat.values() for tag in value if len(tag) > 1})
     given, _ = decode(flat["given"], starts=starts, types=types)
     return TextDataset(

@@ -170,14 +170,14 @@ def encode(
             inside[begins], inside[ends], inside[begins & ends] = _B, _E, _S
         code = np.where(kind < 0, _O, inside)
     letters = "OBILU" if scheme == "BILOU" else "OBIES"
-    names = np.array(["O", *(f"{letter}-{name}" for name in types for letter in letters[1:]), UNLABELLED], object)
+    names = np.array(
+        ["O", *(f"{letter}-{name}" for name in types for letter in letters[1:]), UNLABELLED], object
+    )
     index = np.where(kind < 0, 0, kind * 4 + code)
     return names[np.where(ids == NO_LABEL, len(names) - 1, index)]
 
 
-def convert(
-    tags: Sequence[str], target: str, *, starts: NDArray[np.int64] | None = None
-) -> NDArray[Any]:
+def convert(tags: Sequence[str], target: str, *, starts: NDArray[np.int64] | None = None) -> NDArray[Any]:
     """Tags of any scheme as tags of another one.
 
     Parameters
@@ -225,9 +225,7 @@ def sniff_codes(code: NDArray[np.int64], kind: NDArray[np.int64], starts: NDArra
     return min(breaks, key=breaks.__getitem__)
 
 
-def invalid(
-    tags: Sequence[str], *, starts: NDArray[np.int64], scheme: str = "BIO"
-) -> NDArray[np.int64]:
+def invalid(tags: Sequence[str], *, starts: NDArray[np.int64], scheme: str = "BIO") -> NDArray[np.int64]:
     """Rows of the tags that their scheme does not allow where they stand.
 
     Examples
@@ -284,9 +282,7 @@ def spans_of(ids: NDArray[np.int64], *, starts: NDArray[np.int64]) -> NDArray[An
     return spans
 
 
-def tags_of(
-    spans: NDArray[Any], n: int, *, labelled: NDArray[np.bool_] | None = None
-) -> NDArray[np.int64]:
+def tags_of(spans: NDArray[Any], n: int, *, labelled: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
     """BIO tag ids of entities; the inverse of `spans_of`.
 
     Parameters
@@ -366,17 +362,13 @@ def _previous(values: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[n
     return before
 
 
-def _begins(
-    code: NDArray[np.int64], kind: NDArray[np.int64], starts: NDArray[np.int64]
-) -> NDArray[np.bool_]:
+def _begins(code: NDArray[np.int64], kind: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.bool_]:
     closed = np.isin(_previous(code, starts), (_E, _S))
     fresh = (code == _B) | (code == _S) | (_previous(kind, starts) != kind) | closed
     return (kind >= 0) & fresh
 
 
-def _ends(
-    begins: NDArray[np.bool_], kind: NDArray[np.int64], starts: NDArray[np.int64]
-) -> NDArray[np.bool_]:
+def _ends(begins: NDArray[np.bool_], kind: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.bool_]:
     stop = np.ones(len(kind), bool)
     stop[:-1] = begins[1:] | (kind[1:] != kind[:-1])
     stop[starts[1:][starts[1:] > 0] - 1] = True
