@@ -14,7 +14,7 @@ from labelnoise.core.dataset import Dataset
 from labelnoise.core.validation import InputError, choose
 from labelnoise.text.schemes import bio_names, decode, entity_types, spans_of
 
-__all__ = ["TextDataset", "from_sentences"]
+__all__ = ["TextDataset", "entity_noise", "from_sentences"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,3 +170,24 @@ def from_sentences(
         starts=starts,
         **more,
     )
+
+
+def entity_noise(dataset: TextDataset) -> float:
+    """Share of wrong entities: 1 - micro F1 of the given entities against the true ones, 0 to 1.
+
+    An entity counts as right where sentence, extent and type agree. Tokens without a given or a true tag do not
+    count as anything.
+
+    References
+    ----------
+    Merdjanovska, Aynetdinov, Akbik 2024, NoiseBench, EMNLP.
+
+    Examples
+    --------
+    >>> round(entity_noise(from_sentences([["Ada", "of", "Rome"]], [["B-X", "O", "O"]], name="d",
+    ...                                   true=[["B-X", "O", "B-Y"]])), 4)
+    0.3333
+    """
+    given, true = dataset.spans("given"), dataset.spans("true")
+    total = len(given) + len(true)
+    return 1.0 - 2.0 * len(np.intersect1d(given, true)) / total if total else 0.0
