@@ -54,6 +54,7 @@ class TextDomain(Domain):
         --------
         >>> facts = TextDomain().describe(TextDomain().load("news"))
         >>> facts["sentences"], facts["tokens"], facts["entities"], facts["wrong_entities"]
+        (1200, 11566, {'LOC': 792, 'ORG': 699, 'PER': 733}, 0.1062)
         """
         assert isinstance(dataset, TextDataset)
         spans = dataset.spans()
@@ -85,6 +86,7 @@ class TextDomain(Domain):
         --------
         >>> domain = TextDomain()
         >>> domain.unit_context(domain.load("news"), [3])["context"]
+        ['Baker won the [race] in Paris ahead of Oslen .']
         """
         assert isinstance(dataset, TextDataset)
         rows = np.asarray(units, dtype=np.int64)

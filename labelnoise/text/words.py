@@ -1,5 +1,7 @@
 """Words and sentence templates of the generated news, in English and German."""
 
+# ruff: noqa: E501 (lists read better whole)
+
 from __future__ import annotations
 
 __all__ = ["WORDS"]
