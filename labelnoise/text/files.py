@@ -7,6 +7,7 @@ from pathlib import Path
 from labelnoise.core.validation import InputError
 from labelnoise.text.conll import read_conll, write_conll
 from labelnoise.text.dataset import TextDataset
+from labelnoise.text.jsonl import JsonlLayout, read_jsonl, write_jsonl
 
 __all__ = ["SPLIT_NAMES", "read_text", "write_text"]
 
@@ -20,7 +21,7 @@ SPLIT_NAMES = {
     "test": "test",
 }
 #: Formats that hold no lines of tokens; told before a reader stumbles over their content.
-_OTHER = (".jsonl", ".json", ".parquet", ".spacy", ".pkl", ".npz", ".csv", ".zip", ".gz")
+_OTHER = (".json", ".parquet", ".spacy", ".pkl", ".npz", ".csv", ".zip", ".gz")
 
 
 def read_text(path: str | Path) -> TextDataset:
@@ -29,7 +30,8 @@ def read_text(path: str | Path) -> TextDataset:
     Parameters
     ----------
     path : path
-        A file with one token per line (see `labelnoise.text.conll`), or a folder with such files named
+        A file with one token per line (see `labelnoise.text.conll`), a ``.jsonl`` (see `labelnoise.text.jsonl`),
+        or a folder with such files named
         ``train``, ``dev`` (``val``, ``valid``, ``validation``) and ``test``, with any ending.
 
     Raises
@@ -51,13 +53,14 @@ def read_text(path: str | Path) -> TextDataset:
     if path.is_dir():
         return read_conll(_splits_in(path), name=path.resolve().name)
     _refuse_other(path)
-    return read_conll(path)
+    return read_jsonl(path) if path.suffix.lower() == ".jsonl" else read_conll(path)
 
 
 def write_text(dataset: TextDataset, path: str | Path) -> list[Path]:
     """Write tagged text so that `read_text` reads it back, in the format that it came in.
 
-    See `labelnoise.text.conll.write_conll`: what was read from such files differs in changed tags alone.
+    The ending ``.jsonl`` chooses entities by character, any other one token per line. What was read in the
+    format that it is written in differs in changed tags alone.
 
     Examples
     --------
@@ -68,6 +71,9 @@ def write_text(dataset: TextDataset, path: str | Path) -> list[Path]:
     True
     """
     _refuse_other(Path(path))
+    from_jsonl = isinstance(dataset.layout, JsonlLayout) and not Path(path).suffix
+    if from_jsonl or Path(path).suffix.lower() == ".jsonl":
+        return write_jsonl(dataset, path)
     return write_conll(dataset, path)
 
 
@@ -77,6 +83,8 @@ def _splits_in(folder: Path) -> dict[str, Path]:
         split = SPLIT_NAMES.get(item.name.partition(".")[0].lower())
         if split is None or not item.is_file():
             continue
+        if item.suffix.lower() == ".jsonl":
+            raise InputError(f"{item} is one of several .jsonl files; name one of them.")
         _refuse_other(item)
         if split in found:
             raise InputError(
@@ -94,5 +102,5 @@ def _refuse_other(path: Path) -> None:
     if path.suffix.lower() in _OTHER:
         raise InputError(
             f"{path} ends in {path.suffix}; tagged text is read and written with one token and its tag per line "
-            "(.conll, .txt, .iob2 or any other ending)."
+            "(.conll, .txt, .iob2 or any other ending), or as .jsonl with spans."
         )
