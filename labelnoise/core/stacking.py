@@ -107,7 +107,12 @@ def _logits(evidence: NDArray[Any], covariates: Array, w: Array, v: Array, b: Ar
 
 
 def _objective(
-    theta: Array, evidence: Array, covariate: Array, given: NDArray[np.int64], concentration: float
+    theta: Array,
+    evidence: Array,
+    covariate: Array,
+    given: NDArray[np.int64],
+    concentration: float,
+    rate_spread: float,
 ) -> tuple[float, Array]:
     """Penalised negative log-likelihood and its gradient; evidence is (M, K, n), classes before units.
 
@@ -147,8 +152,8 @@ def _objective(
     gw += 0.01 * (w - w.mean())
     gv += v / SLOPE_SPREAD**2
     gb += b
-    loss += float(((eta - eta.mean()) ** 2).sum()) / (2 * SPREAD**2)
-    geta += (eta - eta.mean()) / SPREAD**2
+    loss += float(((eta - eta.mean()) ** 2).sum()) / (2 * rate_spread**2)
+    geta += (eta - eta.mean()) / rate_spread**2
     loss += float(((eta - RATE_LOGIT) ** 2).mean()) / 8
     geta += (eta - RATE_LOGIT) / (4 * k)
 
@@ -169,6 +174,7 @@ def _fit_once(
     covariate: Array,
     given: NDArray[np.int64],
     concentration: float,
+    rate_spread: float,
     start: Array,
     iterations: int,
     tolerance: float,
@@ -179,7 +185,7 @@ def _fit_once(
     result = minimize(
         _objective,
         start,
-        args=(evidence, covariate, given, concentration),
+        args=(evidence, covariate, given, concentration, rate_spread),
         jac=True,
         method="L-BFGS-B",
         options={"maxiter": iterations, "maxcor": 20, "ftol": tolerance, "gtol": 1e-4},
@@ -213,6 +219,7 @@ def fit_stacker(
     *,
     covariate: Array | None = None,
     concentration: float | None = None,
+    rate_spread: float = SPREAD,
     start: StackerFit | None = None,
     iterations: int = 120,
     tolerance: float = 1e-9,
@@ -231,6 +238,9 @@ def fit_stacker(
     concentration : float, optional
         Fixed concentration of the errors' Dirichlet prior. By default it is found by empirical Bayes:
         uniform errors give a large value, class-pair errors a small one.
+    rate_spread : float
+        Prior standard deviation of the classes' error rates around their mean, in log-odds. A large one lets one
+        class be all but free of errors while most labels of another are missing.
     start : StackerFit, optional
         Warm start.
     iterations : int
@@ -269,7 +279,7 @@ def fit_stacker(
     by_class = np.ascontiguousarray(evidence.transpose(0, 2, 1))
 
     def fit_at(level: float, at: Array) -> StackerFit:
-        return _fit_once(by_class, u, labels, level, at, iterations, tolerance)
+        return _fit_once(by_class, u, labels, level, rate_spread, at, iterations, tolerance)
 
     if start is not None:
         starts = [start.theta]

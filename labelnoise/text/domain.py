@@ -1,0 +1,104 @@
+"""Tagged text, as the core sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from labelnoise.core.dataset import Dataset
+from labelnoise.core.domain import DatasetInfo, Domain, data_root
+from labelnoise.core.registry import Registry
+from labelnoise.core.validation import InputError
+from labelnoise.text.dataset import TextDataset, entity_noise
+from labelnoise.text.detectors import DETECTORS
+from labelnoise.text.noise import NOISES
+from labelnoise.text.schemes import repair
+
+__all__ = ["TextDomain"]
+
+
+class TextDomain(Domain):
+    """Wrong tags of tokens."""
+
+    name: ClassVar[str] = "text"
+    unit: ClassVar[str] = "token"
+    summary: ClassVar[str] = "Named-entity recognition: wrong tags of tokens in sentences."
+    default_dataset: ClassVar[str] = "news"
+    default_detector: ClassVar[str] = ""
+    noises: ClassVar[Registry] = NOISES
+    detectors: ClassVar[Registry] = DETECTORS
+
+    def datasets(self) -> Mapping[str, DatasetInfo]:
+        from labelnoise.text.data import DATASETS
+
+        return DATASETS
+
+    def load(self, source: str, *, root: Path | None = None) -> TextDataset:
+        from labelnoise.text.data import load_text
+
+        return load_text(source, root=root or data_root("text"))
+
+    def save(self, dataset: Dataset, path: Path) -> list[Path]:
+        from labelnoise.text.files import write_text
+
+        assert isinstance(dataset, TextDataset)
+        return write_text(dataset, path)
+
+    def describe(self, dataset: Dataset) -> dict[str, Any]:
+        """Size, entities by type, tags that break BIO, and how many entities are known to be wrong.
+
+        Examples
+        --------
+        >>> facts = TextDomain().describe(TextDomain().load("news"))
+        >>> facts["sentences"], facts["tokens"], facts["entities"], facts["wrong_entities"]
+        (1200, 11566, {'LOC': 792, 'ORG': 699, 'PER': 733}, 0.1062)
+        """
+        assert isinstance(dataset, TextDataset)
+        spans = dataset.spans()
+        counts = np.bincount(spans["type"], minlength=len(dataset.types))
+        facts: dict[str, Any] = {
+            "name": dataset.name,
+            "source": dataset.source,
+            "sentences": dataset.n_sentences,
+            "documents": None if dataset.documents is None else len(np.unique(dataset.documents)),
+            "tokens": dataset.n_units,
+            "labelled": int(dataset.labelled.sum()),
+            "entities": {name: int(count) for name, count in zip(dataset.types, counts)},
+            "mean_entity_length": round(float((spans["end"] - spans["start"]).mean()), 2)
+            if len(spans)
+            else None,
+            "scheme": dataset.meta.get("scheme", "BIO"),
+            "tags_that_break_bio": int((repair(dataset.given, starts=dataset.starts) != dataset.given).sum()),
+            "splits": {name: int(mask.sum()) for name, mask in dataset.masks.items()},
+        }
+        if dataset.is_wrong is not None:
+            facts["known_wrong_labels"] = int(dataset.is_wrong.sum())
+            facts["wrong_entities"] = round(entity_noise(dataset), 4)
+        return facts
+
+    def unit_context(self, dataset: Dataset, units: Sequence[int]) -> dict[str, list[Any]]:
+        """For each token its word, its sentence's number, and the sentence with the word in brackets.
+
+        Examples
+        --------
+        >>> domain = TextDomain()
+        >>> domain.unit_context(domain.load("news"), [3])["context"]
+        ['Baker won the [race] in Paris ahead of Oslen .']
+        """
+        assert isinstance(dataset, TextDataset)
+        rows = np.asarray(units, dtype=np.int64)
+        if rows.size and (rows.min() < 0 or rows.max() >= dataset.n_units):
+            raise InputError(
+                f"units holds {rows.min()} to {rows.max()}; tokens are numbered 0 to {dataset.n_units - 1}."
+            )
+        assert dataset.groups is not None
+        sentence = dataset.groups[rows]
+        context = []
+        for row, index in zip(rows, sentence):
+            words = dataset.sentence(int(index))
+            words[dataset.position[row]] = f"[{dataset.tokens[row]}]"
+            context.append(" ".join(words))
+        return {"token": dataset.tokens[rows].tolist(), "sentence": sentence.tolist(), "context": context}

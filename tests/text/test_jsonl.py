@@ -1,0 +1,74 @@
+"""Tests of texts with entities by character."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from labelnoise.core.validation import InputError
+from labelnoise.text.files import read_text, write_text
+from labelnoise.text.jsonl import read_jsonl, write_jsonl
+
+TEXT = (
+    '{"id": 1, "text": "Müller-Bank in Rom", "entities": [{"id": 9, "label": "ORG", "start_offset": 0, "end_offset": 11},'
+    ' {"id": 8, "label": "LOC", "start_offset": 15, "end_offset": 18}]}\n'
+    '{"text":"Antirussian acts","spans":[{"start":4,"end":12,"label":"MISC"}],"meta":{"a":1}}\n\n'
+    '{"text": "   ", "label": []}\n{"text": "none", "label": []}'
+)
+
+
+def test_entities_are_held_exactly_and_an_unchanged_copy_is_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(TEXT, encoding="utf-8")
+    data = read_text(path)
+    assert list(data.tokens) == ["Müller", "-", "Bank", "in", "Rom", "Anti", "russian", "acts", "none"]
+    # The blank after "russian" lies in the span but in no token.
+    assert data.given.tolist() == [5, 6, 6, 0, 1, 0, 3, 0, 0]
+    write_text(data, tmp_path / "b.jsonl")
+    assert (tmp_path / "b.jsonl").read_text(encoding="utf-8") == TEXT
+
+
+def test_changed_entities_take_the_form_of_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(TEXT, encoding="utf-8")
+    data = read_jsonl(path)
+    given = data.given.copy()
+    given[4] = 5
+    given[8] = 1
+    write_jsonl(data.with_labels(given), path)
+    lines = path.read_text(encoding="utf-8").split("\n")
+    assert json.loads(lines[0])["entities"] == [
+        {"id": 9, "label": "ORG", "start_offset": 0, "end_offset": 11},
+        {"start_offset": 15, "end_offset": 18, "label": "ORG"},
+    ]
+    assert lines[1:4] == TEXT.split("\n")[1:4]
+    assert json.loads(lines[4])["label"] == [[0, 4, "LOC"]]
+    assert (read_jsonl(path).given == given).all()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("nonsense", "Line 2 of .* is not JSON"),
+        ('{"label": []}', "Line 2 of .* has no 'text'"),
+        ('{"text": "ab", "label": [[0, 5, "X"]]}', "span 0 to 5 is not within its 2"),
+        ('{"text": "abc", "label": [[0, 2, "X"], [1, 3, "Y"]]}', "overlap at character 1"),
+        ('{"text": "abc", "label": [[0, 2]]}', "give .start, end, type."),
+        ('{"text": "a  b", "label": [[1, 2, "X"]]}', "white space only"),
+    ],
+)
+def test_broken_lines_are_named(tmp_path: Path, line: str, words: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "fine"}\n' + line + "\n")
+    with pytest.raises(InputError, match=words):
+        read_jsonl(path)
+
+
+def test_no_label_cannot_be_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "fine"}\n')
+    data = read_jsonl(path)
+    with pytest.raises(InputError, match="Token 0 has no label"):
+        write_jsonl(data.with_labels(data.given - 1), path)
