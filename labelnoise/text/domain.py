@@ -27,7 +27,7 @@ class TextDomain(Domain):
     unit: ClassVar[str] = "token"
     summary: ClassVar[str] = "Named-entity recognition: wrong tags of tokens in sentences."
     default_dataset: ClassVar[str] = "news"
-    default_detector: ClassVar[str] = ""
+    default_detector: ClassVar[str] = "calibrated"
     noises: ClassVar[Registry] = NOISES
     detectors: ClassVar[Registry] = DETECTORS
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from labelnoise.core.validation import InputError
 
-__all__ = ["sentence_of", "token_features", "word_shape"]
+__all__ = ["token_features", "word_shape"]
 
 #: Hashed columns of each block (a block is a position relative to the token).
 WIDTH = 2**17
@@ -33,21 +33,6 @@ def word_shape(word: str) -> str:
     return _RUNS.sub(r"\1", kinds)
 
 
-def sentence_of(starts: NDArray[np.integer[Any]], n_tokens: int) -> NDArray[np.int64]:
-    """Sentence of each token, from the first token of each sentence.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> sentence_of(np.array([0, 2]), 5)
-    array([0, 0, 1, 1, 1])
-    """
-    firsts = np.asarray(starts, dtype=np.int64)
-    if len(firsts) and (firsts[0] != 0 or (np.diff(firsts) < 0).any() or firsts[-1] > n_tokens):
-        raise InputError(f"starts must rise from 0 to at most {n_tokens}, the number of tokens.")
-    return np.repeat(np.arange(len(firsts)), np.diff(np.append(firsts, n_tokens)))
-
-
 def token_features(
     tokens: Sequence[str] | NDArray[Any], starts: NDArray[np.integer[Any]], *, window: int = 2
 ) -> sp.csr_array:
@@ -57,8 +42,8 @@ def token_features(
     ----------
     tokens : sequence of str
         Tokens of all sentences, one after the other.
-    starts : ndarray of int, shape (sentences,)
-        Index of each sentence's first token.
+    starts : ndarray of int, shape (sentences + 1,)
+        Row of each sentence's first token, and the number of tokens at the end.
     window : int
         How many neighbours on each side are described, >= 0. Their forms, shapes and affixes enter; beyond the
         sentence's ends a boundary mark does.
@@ -70,7 +55,7 @@ def token_features(
 
     Examples
     --------
-    >>> X = token_features(["Anna", "lives", "in", "Bern"], np.array([0]))
+    >>> X = token_features(["Anna", "lives", "in", "Bern"], np.array([0, 4]))
     >>> X.shape[0], bool(abs((X.power(2)).sum(axis=1) - 1).max() < 1e-6)
     (4, True)
     """
@@ -78,7 +63,10 @@ def token_features(
     n = len(words)
     if window < 0:
         raise InputError(f"window is {window}; it counts neighbours, so 0 or more.")
-    sentence = sentence_of(starts, n)
+    edges = np.asarray(starts, dtype=np.int64)
+    if edges.ndim != 1 or not len(edges) or edges[0] != 0 or edges[-1] != n or (np.diff(edges) < 0).any():
+        raise InputError(f"starts must rise from 0 to {n}, the number of tokens.")
+    sentence = np.repeat(np.arange(len(edges) - 1), np.diff(edges))
     forms, form = np.unique(words.astype(str), return_inverse=True)
     own = _hashed([_own(word) for word in forms])
     beside = _hashed([["edge"]] + [_beside(word) for word in forms])
