@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,7 +15,8 @@ from labelnoise.core.validation import InputError
 __all__ = ["SoftmaxRegression", "fit_softmax"]
 
 Single = NDArray[np.float32]
-Features = sp.csr_array | NDArray[Any]
+Features: TypeAlias = Any  # a sparse array or an ndarray
+
 
 @dataclass(frozen=True)
 class SoftmaxRegression:
@@ -104,6 +105,7 @@ def fit_softmax(
         X = np.asarray(X, dtype=np.float32)
         back = X.T
     mass = Y.sum(axis=1)
+
     def objective(theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         W = theta[: d * k].reshape(d, k).astype(np.float32)
         b = theta[d * k :].astype(np.float32)

@@ -105,4 +105,5 @@ def fit_sparse_softmax(
             mean_weights += weights
             mean_bias += bias
             kept += 1
-    return SoftmaxRegression(mean_weights / kept, mean_bias / kept)
+    share = np.float32(1 / kept)
+    return SoftmaxRegression(mean_weights * share, mean_bias * share)

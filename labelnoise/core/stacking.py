@@ -112,7 +112,7 @@ def _objective(
     covariate: Array,
     given: NDArray[np.int64],
     concentration: float,
-    rate_spread: float,
+    rate_spread: float = SPREAD,
 ) -> tuple[float, Array]:
     """Penalised negative log-likelihood and its gradient; evidence is (M, K, n), classes before units.
 

@@ -86,7 +86,9 @@ def detect_confident_learning(
     """
     given = np.asarray(dataset.given, dtype=np.int64)
     has = given >= 0
-    p: NDArray[Any] = tag_probs(dataset, seed, folds=folds, epochs=epochs) if probs is None else _read(probs, dataset)
+    p: NDArray[Any] = (
+        tag_probs(dataset, seed, folds=folds, epochs=epochs) if probs is None else _read(probs, dataset)
+    )
     flagged = confident_learning(given, p, rule=rule)
     suggested = repair(p.argmax(axis=1).astype(np.int64), starts=dataset.starts)
     rows = np.arange(len(given))

@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelnoise.core.calibration import count_estimate, probability_wrong, shift_to_total, simulate_count_ratios
+from labelnoise.core.calibration import (
+    count_estimate,
+    probability_wrong,
+    shift_to_total,
+    simulate_count_ratios,
+)
+from labelnoise.core.crossval import fold_ids
 from labelnoise.core.decision import decide
 from labelnoise.core.detection import CountEstimate, Detection
 from labelnoise.core.stacking import StackerFit, fit_stacker, posterior, predict
@@ -19,10 +25,12 @@ from labelnoise.text.evidence import TokenExperts, type_ids
 from labelnoise.text.folds import form_folds
 from labelnoise.text.spans import suggest_tags, token_kinds
 
-__all__ = ["detect_calibrated"]
+__all__ = ["detect_calibrated", "error_consistency", "probability_right"]
 
 #: Prior spread of the classes' error rates, in log-odds: "O" may be all but right while most names are missing.
 RATE_SPREAD = 1.0
+#: Where errors repeat with their name less than this, other mentions of a name are evidence too.
+REPEATING = 0.5
 
 
 def detect_calibrated(
@@ -58,8 +66,7 @@ def detect_calibrated(
     Returns
     -------
     Detection
-        With ``p_wrong`` (of the entity type: whether an entity begins or goes on is settled when tags are
-        suggested), ``count``, ``transition`` over "O" and the types, and the evidence columns ``p_given``
+        With ``p_wrong``, ``count``, ``transition`` over "O" and the types, and the evidence columns ``p_given``
         (probability of the given type as seen from everything but this name's labels) and ``kind`` (missing,
         spurious, type or boundary; "" where nothing is suggested).
 
@@ -70,8 +77,9 @@ def detect_calibrated(
 
     Notes
     -----
-    Every expert judges a name by models that have not seen the name's labels (`labelnoise.text.folds.form_folds`),
-    because real errors repeat with the name. How classes are confused is fitted together with the experts'
+    Experts judge a name by models that have not seen the name's labels (`labelnoise.text.folds.form_folds`),
+    because real errors repeat with the name; where the suspects' other mentions show that they do not
+    (`error_consistency`), models that have seen those join in. How classes are confused is fitted together with the experts'
     weights (`labelnoise.core.stacking.fit_stacker`, with rates that may be far apart between classes); it shows
     where probabilities of names level off below 1, which only missing labels explain. A mode of this project.
     The ranking is the mean of two log-odds: under the fitted confusions, and of the class itself.
@@ -81,20 +89,30 @@ def detect_calibrated(
     has = given >= 0
     _check(dataset, given, folds=folds, epochs=epochs, resamples=resamples)
     k = len(dataset.types) + 1
-    split = form_folds(dataset.tokens, dataset.starts, dataset.given, folds, seed=seed)
-    experts = TokenExperts(dataset, split, encoded=_encoded(dataset, encoder, features), epochs=epochs, seed=seed)
+    encoded = _encoded(dataset, encoder, features)
     targets = np.zeros((dataset.n_units, k), dtype=np.float32)
     targets[has, given[has]] = 1.0
-    evidence = experts.scores(targets)
-    evidence /= np.maximum(evidence.std(axis=(1, 2), keepdims=True), 1e-12)
+
+    def judged_by(split: NDArray[np.int64]) -> NDArray[np.float64]:
+        parts = TokenExperts(dataset, split, encoded=encoded, epochs=epochs, seed=seed).scores(targets)
+        parts /= np.maximum(parts.std(axis=(1, 2), keepdims=True), 1e-12)
+        return parts
 
     def fitted(labels: NDArray[np.int64], start: StackerFit | None) -> StackerFit:
         return fit_stacker(evidence[:, has], labels[has], rate_spread=RATE_SPREAD, start=start)
 
+    evidence = judged_by(form_folds(dataset.tokens, dataset.starts, dataset.given, folds, seed=seed))
     fit = fitted(given, None)
     probs = predict(fit, evidence)
     truth = posterior(probs, fit.transition, given)
-    p_wrong = probability_wrong(truth, given)
+    repeats = error_consistency(dataset.tokens, given, truth)
+    if repeats < REPEATING:
+        by_sentence = fold_ids(given, folds, groups=dataset.groups, seed=seed)
+        evidence = np.concatenate([evidence, judged_by(np.maximum(by_sentence, 0))])
+        fit = fitted(given, None)
+        probs = predict(fit, evidence)
+        truth = posterior(probs, fit.transition, given)
+    p_wrong = np.where(has, 1.0 - probability_right(dataset, truth), 0.0)
 
     def refit(labels: NDArray[np.int64]) -> float:
         again = fitted(labels, fit)
@@ -111,7 +129,9 @@ def detect_calibrated(
         p_wrong = shift_to_total(p_wrong, count.expected)
     else:
         count = CountEstimate(total, total, total, 0.0, "sum of probabilities, no interval asked for")
-    own = np.where(has, probs[np.arange(len(given)), np.maximum(given, 0)], 1.0)
+    own = np.where(has, probability_right(dataset, probs), 1.0)
+    kinds = ("words",) if encoded is None else ("words", "encoder by ridge", "encoder by softmax")
+    seen = ("other names", "other sentences") if repeats < REPEATING else ("other names",)
     suggested = suggest_tags(dataset, truth)
     confidence = truth[np.arange(len(given)), type_ids(suggested)]
     quality = np.where(has, 1.0 - _between(p_wrong, 1.0 - own), 1.0)
@@ -128,12 +148,78 @@ def detect_calibrated(
         warnings=_warnings(fit.transition, dataset.types),
         info={
             "mode": "calibrated",
-            "experts": ["words"] if evidence.shape[0] == 1 else ["words", "encoder, ridge", "encoder, softmax"],
+            "experts": [f"{what}, {folded}" for folded in seen for what in kinds],
             "weights": [round(float(weight), 3) for weight in fit.weights],
+            "errors_repeat_with_names": round(repeats, 3),
             "errors": "uniform" if fit.uniform else "class-dependent",
             "cpu_seconds": round(time.process_time() - started, 3),
         },
     )
+
+
+def error_consistency(tokens: NDArray[Any], given: NDArray[np.int64], truth: NDArray[Any]) -> float:
+    """How often other mentions of a suspicious token's word share its doubtful label, of those that take sides.
+
+    Parameters
+    ----------
+    tokens : ndarray of str, shape (n,)
+    given : ndarray of int, shape (n,)
+        Types as by `labelnoise.text.evidence.type_ids`.
+    truth : ndarray, shape (n, K)
+        P(true type); a token is suspicious where its given type has less than a half.
+
+    Returns
+    -------
+    float
+        From 0 (the other mentions carry the suggested type) to 1 (they carry the doubtful one); 1 where no
+        suspicious word occurs elsewhere.
+
+    Examples
+    --------
+    >>> words = np.array(["Rome", "Rome", "Rome"], dtype=object)
+    >>> surely = np.array([[0.1, 0.9]] * 3)
+    >>> error_consistency(words, np.array([0, 0, 0]), surely), error_consistency(words, np.array([0, 1, 1]), surely)
+    (1.0, 0.0)
+    """
+    rows = np.arange(len(given))
+    _, form = np.unique(np.array([str(token).lower() for token in tokens], dtype=object), return_inverse=True)
+    has = given >= 0
+    votes = np.zeros((int(form.max(initial=-1)) + 1, truth.shape[1]))
+    np.add.at(votes, (form[has], given[has]), 1.0)
+    suspects = rows[has & (truth[rows, np.maximum(given, 0)] < 0.5)]
+    others = votes[form[suspects]].copy()
+    others[np.arange(len(suspects)), given[suspects]] -= 1.0
+    number = np.maximum(others.sum(axis=1), 1.0)
+    agree = others[np.arange(len(suspects)), given[suspects]] / number
+    disagree = others[np.arange(len(suspects)), truth[suspects].argmax(axis=1)] / number
+    taken = float(agree.sum() + disagree.sum())
+    return float(agree.sum()) / taken if taken > 0 else 1.0
+
+
+def probability_right(dataset: TextDataset, truth: NDArray[Any]) -> NDArray[np.float64]:
+    """P(the given BIO tag is right) from P(type) of each token, tokens taken as independent; shape (n,).
+
+    An I- tag needs its neighbour to be of its type, a B- tag that stands alone needs it not to be; tokens
+    without a tag get 0.
+
+    Examples
+    --------
+    >>> from labelnoise.text.dataset import from_sentences
+    >>> data = from_sentences([["New", "York"]], [["O", "B-LOC"]], name="d")
+    >>> probability_right(data, np.array([[0.2, 0.8], [0.1, 0.9]])).round(2).tolist()
+    [0.2, 0.18]
+    """
+    given = np.asarray(dataset.given, dtype=np.int64)
+    kind = type_ids(given)
+    rows, wanted = np.arange(len(given)), np.maximum(kind, 0)
+    right = np.where(kind >= 0, truth[rows, wanted], 0.0).astype(np.float64)
+    inside = dataset.position > 0
+    before = np.where(inside, truth[np.maximum(rows - 1, 0), wanted], 0.0)
+    same = inside & (np.concatenate([[-1], kind[:-1]]) == kind)
+    goes_on, begins = (given > 0) & (given % 2 == 0), (given > 0) & (given % 2 == 1) & ~same
+    right[goes_on] *= before[goes_on]
+    right[begins] *= 1.0 - before[begins]
+    return right
 
 
 def _between(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -189,5 +275,5 @@ def _warnings(transition: NDArray[np.float64], types: tuple[str, ...]) -> tuple[
         return ()
     return (
         f"Many names are untagged ({', '.join(much)} of each type, estimated): where most of a type are missing, "
-        "the count is a lower bound, as what the model never saw tagged it cannot miss.",
+        "the count is rough, as what the model never saw tagged it cannot miss.",
     )

@@ -93,7 +93,7 @@ def reduce_columns(states: NDArray[Any], columns: int) -> NDArray[np.float32]:
     X = np.asarray(states, dtype=np.float32)
     X = X - X.mean(axis=0)
     X /= X.std(axis=0) + 1e-6
-    values, vectors = np.linalg.eigh((X.T @ X).astype(np.float64) / max(len(X), 1))
+    _, vectors = np.linalg.eigh((X.T @ X).astype(np.float64) / max(len(X), 1))
     leading = vectors[:, ::-1][:, :columns].astype(np.float32)
     reduced = X @ leading
     reduced /= np.sqrt(max(float((reduced.astype(np.float64) ** 2).mean()), 1e-12))
@@ -127,9 +127,13 @@ def _hidden_states(dataset: TextDataset, source: str, layers: Sequence[int] | No
             "Hugging Face model as safetensors and its tokenizer."
         ) from None
     if not tokenizer.is_fast:
-        raise InputError(f"The tokenizer of {source!r} cannot map pieces to words; a fast tokenizer is needed.")
+        raise InputError(
+            f"The tokenizer of {source!r} cannot map pieces to words; a fast tokenizer is needed."
+        )
     depth = int(model.config.num_hidden_layers)
-    taken = [max(1, round(depth / 3)), max(1, round(2 * depth / 3)), depth] if layers is None else list(layers)
+    taken = (
+        [max(1, round(depth / 3)), max(1, round(2 * depth / 3)), depth] if layers is None else list(layers)
+    )
     if any(not 0 <= layer <= depth for layer in taken):
         raise InputError(f"layers is {taken}; the encoder has hidden states 0 to {depth}.")
     sizes = np.diff(dataset.starts)
@@ -148,7 +152,9 @@ def _hidden_states(dataset: TextDataset, source: str, layers: Sequence[int] | No
                 max_length=LONGEST,
             )
             out = model(
-                input_ids=pieces["input_ids"], attention_mask=pieces["attention_mask"], output_hidden_states=True
+                input_ids=pieces["input_ids"],
+                attention_mask=pieces["attention_mask"],
+                output_hidden_states=True,
             ).hidden_states
             joined = torch.cat([out[layer] for layer in taken], dim=-1).float().numpy()
             for row, index in enumerate(batch):

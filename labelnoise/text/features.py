@@ -27,9 +27,7 @@ def word_shape(word: str) -> str:
     >>> [word_shape(word) for word in ("Tallinna", "EU-27", "iPhone", "3.14")]
     ['Xx', 'X-9', 'xXx', '9.9']
     """
-    kinds = "".join(
-        "X" if c.isupper() else "x" if c.isalpha() else "9" if c.isdigit() else c for c in word
-    )
+    kinds = "".join("X" if c.isupper() else "x" if c.isalpha() else "9" if c.isdigit() else c for c in word)
     return _RUNS.sub(r"\1", kinds)
 
 
@@ -124,7 +122,9 @@ def _pairs(forms: NDArray[Any], at: dict[int, NDArray[np.int64]]) -> sp.csr_arra
         both = at[left] * (len(forms) + 1) + at[right]
         which, place = np.unique(both, return_inverse=True)
         a, b = np.divmod(which, len(forms) + 1)
-        columns.append(_hashed([[f"{name}={first[i]} {second[j]}"] for i, j in zip(a, b, strict=True)])[place])
+        columns.append(
+            _hashed([[f"{name}={first[i]} {second[j]}"] for i, j in zip(a, b, strict=True)])[place]
+        )
     return sp.csr_array(sum(columns[1:], start=columns[0]))
 
 

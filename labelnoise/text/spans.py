@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 from labelnoise.text.dataset import TextDataset
 from labelnoise.text.schemes import spans_of
 
-__all__ = ["KINDS", "SpanIssue", "compare_spans", "rank_sentences", "span_issues", "suggest_tags", "token_kinds"]
+__all__ = [
+    "KINDS",
+    "SpanIssue",
+    "compare_spans",
+    "rank_sentences",
+    "span_issues",
+    "suggest_tags",
+    "token_kinds",
+]
 
 #: The exclusive kinds: no given entity there; nothing true there; same extent, other type; other extent.
 KINDS = ("missing", "spurious", "type", "boundary")
@@ -99,13 +107,13 @@ def compare_spans(
     for index, span in enumerate(given):
         owner[span["start"] : span["end"]] = index
     taken = np.zeros(len(given), dtype=bool)
-    kinds, left, right = [], [], []
+    rows: list[tuple[str, int, int]] = []
     for index, span in enumerate(other):
         met = owner[span["start"] : span["end"]]
         met = met[met >= 0]
         met = met[~taken[met]] if len(met) else met
         if not len(met):
-            kinds.append("missing"), left.append(-1), right.append(index)
+            rows.append(("missing", -1, index))
             continue
         exact = [m for m in met if given[m]["start"] == span["start"] and given[m]["end"] == span["end"]]
         partner = int(exact[0] if exact else met[0])
@@ -113,10 +121,11 @@ def compare_spans(
         same_extent = bool(exact)
         if same_extent and given[partner]["type"] == span["type"]:
             continue
-        kinds.append("type" if same_extent else "boundary"), left.append(partner), right.append(index)
-    for index in np.flatnonzero(~taken):
-        kinds.append("spurious"), left.append(int(index)), right.append(-1)
-    return np.array(kinds, dtype=object), np.array(left, dtype=np.int64), np.array(right, dtype=np.int64)
+        rows.append(("type" if same_extent else "boundary", partner, index))
+    rows += [("spurious", int(place), -1) for place in np.flatnonzero(~taken)]
+    kinds = np.array([row[0] for row in rows], dtype=object)
+    places = np.array([row[1:] for row in rows], dtype=np.int64).reshape(-1, 2)
+    return kinds, places[:, 0], places[:, 1]
 
 
 def token_kinds(dataset: TextDataset, suggested: NDArray[np.int64]) -> NDArray[Any]:
@@ -153,11 +162,10 @@ def span_issues(
     Examples
     --------
     >>> from labelnoise.text.dataset import from_sentences
-    >>> data = from_sentences([["Ada", "met", "Bob"]], [["O", "O", "B-LOC"]], name="d")
-    >>> wider = from_sentences([["Ada", "met", "Bob"]], [["B-PER", "O", "B-LOC"]], name="d")
-    >>> issues = span_issues(wider, np.array([1, 0, 3]), np.array([0.9, 1.0, 0.2]))
+    >>> data = from_sentences([["Ada", "met", "Bob"]], [["B-PER", "O", "B-LOC"]], name="d")
+    >>> issues = span_issues(data, np.array([1, 0, 3]), np.array([0.9, 1.0, 0.2]))
     >>> [(issue.kind, issue.text, issue.given, issue.suggested) for issue in issues]
-    [('type', 'Ada', (0, 1, 'PER'), (0, 1, 'LOC')), ('type', 'Bob', (2, 3, 'LOC'), (2, 3, 'PER'))]
+    [('type', 'Bob', (2, 3, 'LOC'), (2, 3, 'PER')), ('type', 'Ada', (0, 1, 'PER'), (0, 1, 'LOC'))]
     """
     given, other = dataset.spans(), spans_of(suggested, starts=dataset.starts)
     doubt = 1.0 - np.asarray(quality, dtype=np.float64)
