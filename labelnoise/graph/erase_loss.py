@@ -34,9 +34,10 @@ def coding_rate_loss(z: Tensor, labels: Tensor, *, n_classes: int, eps: float, e
 
     Notes
     -----
-    Time O(n d^2 + K d^3), memory O(K d^2). The overall Gram matrix is the sum of those of the classes; a class of
-    fewer than d rows has the determinant of the matrix of its rows' products (Sylvester) where it is the smaller.
-    The gradient ``a Z (I + a Z'Z)^-1`` of a term ``1/2 logdet(I + a Z'Z)`` needs one product per row for both terms.
+    Time O(n d^2 + K d^3), memory O(n d + d^2): classes follow one another. For a class of n_c < d rows the smaller
+    n_c x n_c matrix of its rows' products has the same determinant (Sylvester). The gradient of
+    ``1/2 logdet(I + a Z'Z)`` is ``a Z (I + a Z'Z)^-1 = a (I + a ZZ')^-1 Z``, so nothing is recorded for a backward
+    pass.
 
     References
     ----------
@@ -61,48 +62,35 @@ class _CodingRate(torch.autograd.Function):
         n, d = z.shape
         counts = torch.bincount(labels, minlength=n_classes).tolist()
         order = torch.argsort(labels, stable=True)
-        parts = z[order].split(counts)
-        identity = torch.eye(d, dtype=z.dtype, device=z.device)
-        overall = torch.zeros_like(identity)
-        value = z.new_zeros(())
-        #: Per class: the part of the gradient that is linear in its rows, as a d x d matrix, or (for few rows)
-        #: the finished n_c x d rows.
-        inverses: list[Tensor | None] = []
-        small: list[Tensor | None] = []
-        for part, count in zip(parts, counts, strict=True):
-            scale, weight = d / ((count + 1e-8) * eps), count / n
+        rows = z[order]
+        factor, inverse = _factor(rows.T @ rows, d / (n * eps))
+        value = -expansion * factor
+        inverse *= -expansion * d / (n * eps)
+        grouped = rows @ inverse
+        for part, slope, count in zip(rows.split(counts), grouped.split(counts), counts, strict=True):
             if count == 0:
-                inverses.append(None)
-                small.append(None)
-            elif count < d:
-                overall.addmm_(part.T, part)
-                inner = torch.linalg.cholesky(
-                    torch.eye(count, dtype=z.dtype, device=z.device) + scale * part @ part.T
-                )
-                value = value + weight * inner.diagonal().log().sum()
-                small.append(weight * scale * torch.cholesky_solve(part, inner))
-                inverses.append(None)
+                continue
+            scale, weight = d / ((count + 1e-8) * eps), count / n
+            if count < d:
+                factor, inverse = _factor(part @ part.T, scale)
+                slope.addmm_(inverse, part, alpha=weight * scale)
             else:
-                gram = part.T @ part
-                overall += gram
-                factor = torch.linalg.cholesky(identity + scale * gram)
-                value = value + weight * factor.diagonal().log().sum()
-                inverses.append(weight * scale * torch.cholesky_inverse(factor))
-                small.append(None)
-        scale = d / (n * eps)
-        factor = torch.linalg.cholesky(identity + scale * overall)
-        value = value - expansion * factor.diagonal().log().sum()
-        spread = -expansion * scale * torch.cholesky_inverse(factor)
+                factor, inverse = _factor(part.T @ part, scale)
+                slope.addmm_(part, inverse, alpha=weight * scale)
+            value = value + weight * factor
         gradient = torch.empty_like(z)
-        rows = []
-        for part, inverse, own in zip(parts, inverses, small, strict=True):
-            rows.append(part @ (spread if inverse is None else spread + inverse))
-            if own is not None:
-                rows[-1] += own
-        gradient[order] = torch.cat(rows)
+        gradient[order] = grouped
         ctx.save_for_backward(gradient)
         return value
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None, None, None, None]:
         return outer[0] * ctx.saved_tensors[0], None, None, None, None
+
+
+def _factor(gram: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """``1/2 logdet(I + scale G)`` and ``(I + scale G)^-1``."""
+    gram *= scale
+    gram.diagonal().add_(1)
+    lower = torch.linalg.cholesky(gram)
+    return lower.diagonal().log().sum(), torch.cholesky_inverse(lower)
