@@ -129,9 +129,11 @@ def erase_protocol(
 
     Examples
     --------
-    >>> from labelnoise.graph.embedded import papers
-    >>> graph = papers()
-    >>> noise = erase_protocol(graph, "asymmetric", 0.3, nodes="train")
+    >>> graph = GraphDataset(name="forty", given=np.repeat([0, 1], 20), class_names=("a", "b"), x=np.eye(40),
+    ...     edge_index=np.zeros((2, 0), dtype=int), masks={"train": np.arange(40) < 30})
+    >>> noise = erase_protocol(graph, "symmetric", 0.3)
+    >>> np.flatnonzero(noise.changed)
+    array([], dtype=int64)
     """
     from labelnoise.core.noise import compare_labels, symmetric_transition
 
@@ -356,7 +358,7 @@ def _splits(
 
 
 def _unit_sum(x: Any) -> Any:
-    """Rows divided by their sum, at least 1e-0 away from 0 as torch-geometric's NormalizeFeatures does."""
+    """Rows divided by their sum where it is above 1, as in the published preprocessing."""
     total = np.maximum(np.asarray(x.sum(axis=1), dtype=np.float64).ravel(), 1.0)
     if sp.issparse(x):
         return sp.csr_array(sp.diags_array(1 / total) @ x)
