@@ -49,7 +49,6 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "backward, T known": ("backward", {"transition": None}),
     "rent, T known": ("rent", {"transition": None}),
     "co_teaching, rate known": ("co_teaching", {"noise_rate": None}),
-    "late_stopping, rate known": ("late_stopping", {"noise_rate": None}),
 }
 
 

@@ -13,6 +13,8 @@ import pytest
 
 from labelnoise.core.cli import main
 from labelnoise.core.domain import domain_names
+from labelnoise.core.issues import IssueTable
+from labelnoise.core.review.decisions import Decision, Decisions
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -62,7 +64,22 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert main(shlex.split("graph corrupt digits --kind pair --rate 0.1 --out noisy.npz")) == 0
         assert main(shlex.split("graph detect noisy.npz --method votes --out issues.parquet")) == 0
         assert main(shlex.split("bench --config small.toml --out results")) == 0
+        decide_one(Path("issues.parquet"), Path("decisions.json"))
     return folder
+
+
+def decide_one(issues: Path, decisions: Path) -> None:
+    """What a person exports who accepts the first suggestion."""
+    table = IssueTable.load(issues)
+    row, header = next(table.rows(1)), table.header
+    accepted = Decision(row["index"], str(row["unit"]), row["given"], "accept", row["suggested"])
+    Decisions(
+        domain=header.domain,
+        dataset=header.dataset,
+        data_hash=header.data_hash,
+        source=header.source,
+        decisions=(accepted,),
+    ).save(decisions)
 
 
 def test_there_are_two_commands_one_to_use_it_and_one_to_test_it() -> None:
@@ -114,7 +131,7 @@ def test_every_verb_is_named(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_flags_and_methods_exist(capsys: pytest.CaptureFixture[str]) -> None:
-    for words in ("graph detect", "graph corrupt", "graph evaluate", "bench", "report"):
+    for words in ("graph detect", "graph corrupt", "graph evaluate", "graph apply", "bench", "report"):
         assert main([*words.split(), "--help"]) == 0
     shown = capsys.readouterr().out
     for flag in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - {"--help"}:

@@ -178,6 +178,10 @@ def conformal_scores(probs: ArrayLike, *, score: Score = "hps", uniforms: ArrayL
         total -= (1.0 - u)[:, None] * ranked
     if score == "raps":
         total += _PENALTY * np.maximum(np.arange(1, p.shape[1] + 1) - _FREE_RANKS, 0)
+    # Equally probable classes share the largest score among them, whatever order they are listed in.
+    for rank in range(p.shape[1] - 2, -1, -1):
+        tied = ranked[:, rank] == ranked[:, rank + 1]
+        total[tied, rank] = total[tied, rank + 1]
     scores = np.empty_like(total)
     np.put_along_axis(scores, order, total, axis=1)
     return scores

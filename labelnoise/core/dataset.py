@@ -14,6 +14,9 @@ from labelnoise.core.validation import InputError, as_labels
 
 __all__ = ["Dataset", "hash_arrays"]
 
+#: Entries that `hash_arrays` widens at a time: 8 MiB.
+_BLOCK_ENTRIES = 1 << 20
+
 
 def hash_arrays(**arrays: Any) -> str:
     """A 160-bit content hash of named arrays: dtype-width independent for integers, order of names irrelevant.
@@ -30,15 +33,16 @@ def hash_arrays(**arrays: Any) -> str:
         if value is None:
             continue
         array = np.asarray(value)
-        if array.dtype.kind in "iub":
-            array = array.astype("<i8")
-        elif array.dtype.kind == "f":
-            array = array.astype("<f8")
-        elif array.dtype.kind in "OU":
+        wide = {"i": "<i8", "u": "<i8", "b": "<i8", "f": "<f8"}.get(array.dtype.kind)
+        if array.dtype.kind in "OU":
             joined = "\x00".join(str(item) for item in array.ravel()).encode("utf-8", "surrogatepass")
             array = np.frombuffer(joined, dtype=np.uint8)
         digest.update(f"{name}:{array.shape}:".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
+        flat = array.reshape(-1)
+        # In blocks: a hundred million narrow labels are never widened at once.
+        for start in range(0, len(flat), _BLOCK_ENTRIES):
+            block = flat[start : start + _BLOCK_ENTRIES]
+            digest.update(np.ascontiguousarray(block if wide is None else block.astype(wide)).tobytes())
     return digest.hexdigest()
 
 
@@ -51,7 +55,8 @@ class Dataset:
     name : str
         How reports call it.
     given : ndarray of int64, shape (n,)
-        The labels as they are, -1 for "no label".
+        The labels as they are, -1 for "no label". A modality with very many units may pass int8, int16 or
+        int32, which stay as they are; widen them before arithmetic such as ``true * K + given``.
     class_names : tuple of str
         Name of each class id.
     unit_ids : ndarray of shape (n,), optional
@@ -67,19 +72,23 @@ class Dataset:
     """
 
     name: str
-    given: NDArray[np.int64]
+    given: NDArray[Any]
     class_names: tuple[str, ...]
     unit_ids: NDArray[Any] | None = None
-    true: NDArray[np.int64] | None = None
+    true: NDArray[Any] | None = None
     groups: NDArray[np.int64] | None = None
     source: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         k = len(self.class_names)
-        object.__setattr__(self, "given", as_labels(self.given, n_classes=k, name="given labels"))
+        object.__setattr__(
+            self, "given", as_labels(self.given, n_classes=k, name="given labels", keep_narrow=True)
+        )
         if self.true is not None:
-            object.__setattr__(self, "true", as_labels(self.true, n_classes=k, name="true labels"))
+            object.__setattr__(
+                self, "true", as_labels(self.true, n_classes=k, name="true labels", keep_narrow=True)
+            )
         for name in ("true", "unit_ids", "groups"):
             value = getattr(self, name)
             if value is not None and len(value) != len(self.given):
@@ -114,9 +123,7 @@ class Dataset:
             return None
         return (self.given >= 0) & (self.true >= 0) & (self.given != self.true)
 
-    def with_labels(
-        self, given: NDArray[np.int64], *, true: NDArray[np.int64] | None = None, **meta: Any
-    ) -> Self:
+    def with_labels(self, given: NDArray[Any], *, true: NDArray[Any] | None = None, **meta: Any) -> Self:
         """A copy with other given labels (and, if passed, true ones); everything else is shared."""
         return replace(
             self, given=given, true=self.true if true is None else true, meta={**self.meta, **meta}

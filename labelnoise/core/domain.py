@@ -10,13 +10,18 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from labelnoise.core.dataset import Dataset
 from labelnoise.core.detection import Detection
 from labelnoise.core.noise import Corruption
 from labelnoise.core.registry import Registry
+from labelnoise.core.review.cards import Card
+from labelnoise.core.trained import Trained
 from labelnoise.core.validation import InputError, choose
 
-__all__ = ["DatasetInfo", "Domain", "data_root", "domain_names", "get_domain"]
+__all__ = ["DatasetInfo", "Domain", "data_root", "domain_names", "get_domain", "score_row"]
 
 ENTRY_POINT_GROUP = "labelnoise.domains"
 
@@ -64,6 +69,10 @@ class Domain(ABC):
     noises: ClassVar[Registry]
     #: Detectors, by name. An entry's target is ``f(dataset, seed, **options) -> Detection``.
     detectors: ClassVar[Registry]
+    #: Trainers, by name. An entry's target is ``f(dataset, seed, **options) -> Trained``. None: no verb train.
+    trainers: ClassVar[Registry] = Registry("trainer")
+    #: The trainer used when the user names none.
+    default_trainer: ClassVar[str] = ""
 
     @abstractmethod
     def datasets(self) -> Mapping[str, DatasetInfo]:
@@ -112,13 +121,56 @@ class Domain(ABC):
         result: Detection = entry.load()(dataset, seed, **{**entry.options, **options})
         return result
 
+    def train(self, dataset: Dataset, *, method: str | None = None, seed: int = 0, **options: Any) -> Trained:
+        """Train on the given labels, and predict every unit."""
+        entry = self.trainers[method or self.default_trainer]
+        result: Trained = entry.load()(dataset, seed, **{**entry.options, **options})
+        return result
+
+    def training_scores(self, dataset: Dataset, trained: Trained) -> list[dict[str, Any]]:
+        """Accuracy by split, and on which labels it was measured: "true" where they are known, else "given".
+
+        By default one row over all units; a modality with splits gives one row each.
+        """
+        return [score_row(dataset, trained, "all", np.ones(dataset.n_units, dtype=bool))]
+
     def unit_context(self, dataset: Dataset, units: Sequence[int]) -> dict[str, list[Any]]:
         """Extra columns for the issues table that help a person judge these units (neighbours, text ...)."""
         return {}
 
+    def review_cards(self, dataset: Dataset, units: Sequence[int]) -> list[Card]:
+        """How the review page shows these units, beside the columns of the table of issues.
+
+        By default the user's id and nothing else; a modality adds what a person has to see or hear.
+        """
+        return [Card(title=f"{self.unit} {dataset.ids[unit]}") for unit in units]
+
     def bench_score(self, dataset: Dataset) -> Any:
         """Mask of the units on which a benchmark scores detection; all labelled units by default."""
         return dataset.labelled
+
+
+def score_row(dataset: Dataset, trained: Trained, split: str, mask: NDArray[np.bool_]) -> dict[str, Any]:
+    """One row of `Domain.training_scores`.
+
+    Examples
+    --------
+    >>> data = Dataset(name="d", given=np.array([0, 1]), class_names=("a", "b"), true=np.array([0, 0]))
+    >>> made = Trained(method="m", predicted=np.array([0, 0]), probs=np.ones((2, 2)) / 2, history=(),
+    ...                selected_by="last epoch", chosen=0)
+    >>> score_row(data, made, "all", np.array([True, True]))
+    {'split': 'all', 'accuracy': 1.0, 'labels': 'true', 'units': 2}
+    """
+    known = dataset.true is not None and bool((dataset.true[mask & dataset.labelled] >= 0).all())
+    labels = dataset.true if known and dataset.true is not None else dataset.given
+    use = mask & (labels >= 0)
+    accuracy = round(trained.accuracy(labels, use), 4) if use.any() else None
+    return {
+        "split": split,
+        "accuracy": accuracy,
+        "labels": "true" if known else "given",
+        "units": int(use.sum()),
+    }
 
 
 def data_root(domain: str) -> Path | None:

@@ -7,7 +7,7 @@ be refitted on denoised or resampled labels at the price of two matrix products.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from labelnoise.core.validation import InputError
 
-__all__ = ["RidgeExpert", "choose_ridge"]
+__all__ = ["BlockedRidge", "RidgeExpert", "choose_lambda", "choose_ridge"]
 
 Matrix = NDArray[np.float64]
 
@@ -24,6 +24,8 @@ Matrix = NDArray[np.float64]
 CACHED_FITS = 40
 #: Regularisations and softmax temperatures tried by `choose_ridge`.
 LAMBDAS = (1.0, 3.0, 10.0, 30.0)
+#: Units per block of a `BlockedRidge`.
+BLOCK = 16_384
 SHARPNESS = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0)
 
 
@@ -147,6 +149,112 @@ class RidgeExpert:
         return self._cache[key]
 
 
+class BlockedRidge:
+    """`RidgeExpert` in single precision for many units: one copy of the features, predictions for asked units only.
+
+    Parameters
+    ----------
+    features : ndarray of float32, shape (n, r)
+        Overwritten by its rotation to principal axes.
+
+    Notes
+    -----
+    The same formulas; Gram matrices are summed in double precision over blocks of `BLOCK` units. Beside the
+    features, memory is O(r^2) per restricted fit, and predictions are formed for the units asked about.
+
+    Examples
+    --------
+    >>> F = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]], dtype=np.float32)
+    >>> Y = np.eye(2, dtype=np.float32)[[0, 0, 1, 1]]
+    >>> BlockedRidge(F).leave_one_out(Y, lam=0.1)(np.array([0, 3])).argmax(axis=1)
+    array([0, 1])
+    """
+
+    def __init__(self, features: NDArray[np.float32]) -> None:
+        if features.ndim != 2 or features.dtype != np.float32:
+            raise InputError(
+                f"features has shape {features.shape} and type {features.dtype}; "
+                "a float32 matrix (units, features) is needed."
+            )
+        r = features.shape[1]
+        gram = np.zeros((r, r))
+        for part in _blocks(len(features)):
+            gram += features[part].T @ features[part]
+        values, vectors = np.linalg.eigh(gram)
+        # single precision knows eigenvalues to about 1e-6 of the largest
+        keep = values > max(values.max(initial=0.0), 1e-300) * 1e-6
+        turn = (vectors * keep).astype(np.float32)
+        for part in _blocks(len(features)):
+            features[part] = features[part] @ turn
+        self._values = np.where(keep, values, 0.0)
+        self._rotated = features
+        self._cache: dict[tuple[float, bytes], Matrix] = {}
+
+    def leave_one_out(
+        self,
+        targets: NDArray[np.float32],
+        *,
+        lam: float,
+        used: NDArray[np.bool_] | None = None,
+        own: bool = False,
+    ) -> Callable[[NDArray[np.integer[Any]]], NDArray[np.float32]]:
+        """As `RidgeExpert.leave_one_out`, with predictions as a function of the rows asked about.
+
+        ``targets`` must stay as it is while the function is in use.
+        """
+        U = self._rotated
+        used = np.ones(len(U), dtype=bool) if used is None else used
+        count = np.count_nonzero(used)
+        if not count:
+            raise InputError("No unit has a target that may be used; label at least a few units.")
+        total = np.zeros(targets.shape[1])
+        side = np.zeros(U.shape[1])
+        cross = np.zeros((U.shape[1], targets.shape[1]))
+        for part in _blocks(len(U)):
+            rows = used[part]
+            kept = targets[part] * rows[:, None]
+            total += kept.sum(axis=0, dtype=np.float64)
+            side += rows.astype(np.float32) @ U[part]
+            cross += U[part].T @ kept
+        mean = total / count
+        inverse = self._inverse(used, lam)
+        coefficients = (inverse @ (cross - np.outer(side, mean))).astype(np.float32)
+        metric, level = inverse.astype(np.float32), mean.astype(np.float32)
+
+        def predict(rows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+            features = U[rows]
+            fitted: NDArray[np.float32] = features @ coefficients
+            if not own:
+                counted = used[rows][:, None]
+                share = np.einsum("ij,ij->i", features @ metric, features)[:, None] * counted
+                fitted = (fitted - share * ((targets[rows] - level) * counted)) / (1 - share)
+            return fitted + level
+
+        return predict
+
+    def _inverse(self, used: NDArray[np.bool_], lam: float) -> Matrix:
+        """Inverse of the regularised Gram of the used rows, kept for the next labels."""
+        key = (lam, hashlib.blake2b(np.packbits(used).tobytes(), digest_size=16).digest())
+        if key not in self._cache:
+            if len(self._cache) >= CACHED_FITS:
+                self._cache.pop(next(iter(self._cache)))
+            few = 2 * np.count_nonzero(used) <= len(used)
+            gram: Matrix = np.zeros((len(self._values), len(self._values)))
+            for part in _blocks(len(used)):
+                rows = self._rotated[part][used[part] if few else ~used[part]]
+                gram += rows.T @ rows
+            if not few:
+                gram = np.diag(self._values) - gram
+            gram[np.diag_indices_from(gram)] += lam
+            self._cache[key] = np.asarray(np.linalg.inv(gram), dtype=np.float64)
+        return self._cache[key]
+
+
+def _blocks(n: int) -> Iterator[slice]:
+    for start in range(0, n, BLOCK):
+        yield slice(start, min(start + BLOCK, n))
+
+
 def choose_ridge(
     expert: RidgeExpert,
     targets: Matrix,
@@ -176,17 +284,40 @@ def choose_ridge(
     -------
     float
     """
-    k = targets.shape[1]
     rows = np.flatnonzero(given >= 0)
+    return choose_lambda(
+        lambda lam: expert.leave_one_out(targets, lam=lam, used=used)[rows], given[rows], lambdas=lambdas
+    )
+
+
+def choose_lambda(
+    predicted_at: Callable[[float], NDArray[Any]],
+    given: NDArray[np.integer[Any]],
+    *,
+    lambdas: Sequence[float] = LAMBDAS,
+) -> float:
+    """`choose_ridge` from leave-one-out predictions, shape (n, K), as a function of the regularisation.
+
+    Parameters
+    ----------
+    predicted_at : callable
+    given : ndarray of int, shape (n,)
+        All >= 0.
+    lambdas : sequence of float
+
+    Returns
+    -------
+    float
+    """
     best = (np.inf, float(lambdas[0]))
     for lam in lambdas:
-        predicted = expert.leave_one_out(targets, lam=lam, used=used)[rows]
+        predicted = predicted_at(lam)
         predicted = predicted / max(float(predicted.std()), 1e-12)
         shifted = predicted - predicted.max(axis=1, keepdims=True)
         for sharp in SHARPNESS:
             e = np.exp(sharp * shifted)
-            share = e[np.arange(len(rows)), given[rows]] / e.sum(axis=1)
-            loss = -float(np.log(0.9 * share + 0.1 / k).mean())
+            share = e[np.arange(len(given)), given] / e.sum(axis=1)
+            loss = -float(np.log(0.9 * share + 0.1 / predicted.shape[1]).mean())
             if loss < best[0]:
                 best = (loss, float(lam))
     return best[1]

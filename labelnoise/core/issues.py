@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -307,7 +307,7 @@ class IssueTable:
         names = np.array([*dataset.class_names, ""], dtype=object)  # id -1 picks the empty name
         columns: dict[str, Any] = {
             "rank": np.arange(1, len(index) + 1),
-            "unit": np.asarray(dataset.ids)[index],
+            "unit": np.asarray(dataset.ids[index]),
             "index": index,
             "given": names[dataset.given[index]],
             "suggested": names[np.asarray(detection.suggested)[index]],
@@ -394,6 +394,10 @@ class IssueTable:
         shown = {name: column[:limit].tolist() for name, column in self.columns.items()}
         for values in zip(*shown.values()):
             yield {name: None if value != value else value for name, value in zip(shown, values)}
+
+    def head(self, limit: int) -> IssueTable:
+        """The first rows, the most probably wrong; the header stays as it is."""
+        return replace(self, columns={name: values[:limit] for name, values in self.columns.items()})
 
     def save(self, path: str | Path) -> list[Path]:
         """Write the table as ``.parquet``, ``.csv`` or ``.jsonl``, whole or not at all; returns the paths.

@@ -78,6 +78,8 @@ def laplacian(a: Array, b: Array, scale: float = 1.0) -> Array:
 
 
 def _distances(a: Array, b: Array) -> Array:
+    # in single precision equal rows would be 1e-3 apart
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     squares = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1) - 2.0 * (a @ b.T)
     # what rounding leaves between equal rows counts as no distance
     squares[squares < 1e-12 * max(float(squares.max(initial=0.0)), 1e-300)] = 0.0

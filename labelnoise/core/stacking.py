@@ -95,8 +95,11 @@ def _transition(eta: Array, rho: Array) -> tuple[Array, Array, Array]:
     return matrix, rate, share
 
 
-def _logits(evidence: Array, covariates: Array, w: Array, v: Array, b: Array) -> Array:
+def _logits(evidence: NDArray[Any], covariates: Array, w: Array, v: Array, b: Array) -> Array:
     """Class scores: experts weighted by w + covariates' slopes, plus a bias per class. Evidence is (M, n, K)."""
+    # single precision stays single, so that blocks of many units stay small
+    kind: Any = np.float32 if evidence.dtype == np.float32 else np.float64
+    w, v, b, covariates = (part.astype(kind, copy=False) for part in (w, v, b, covariates))
     z = np.tensordot(w, evidence, axes=1)
     for slope, u in zip(v, covariates, strict=True):
         z += u[:, None] * np.tensordot(slope, evidence, axes=1)
@@ -168,6 +171,7 @@ def _fit_once(
     concentration: float,
     start: Array,
     iterations: int,
+    tolerance: float,
 ) -> StackerFit:
     from scipy.optimize import minimize
 
@@ -178,7 +182,7 @@ def _fit_once(
         args=(evidence, covariate, given, concentration),
         jac=True,
         method="L-BFGS-B",
-        options={"maxiter": iterations, "maxcor": 20, "ftol": 1e-9, "gtol": 1e-4},
+        options={"maxiter": iterations, "maxcor": 20, "ftol": tolerance, "gtol": 1e-4},
     )
     w, v, b, eta, rho = _unpack(result.x, m, len(covariate), k)
     matrix, _, _ = _transition(eta, rho)
@@ -204,13 +208,14 @@ def _best_concentration(probs: Array, given: NDArray[np.int64], fit: StackerFit)
 
 
 def fit_stacker(
-    evidence: Array,
+    evidence: NDArray[Any],
     given: NDArray[np.integer[Any]],
     *,
     covariate: Array | None = None,
     concentration: float | None = None,
     start: StackerFit | None = None,
     iterations: int = 120,
+    tolerance: float = 1e-9,
 ) -> StackerFit:
     """Fit class probabilities and the transition matrix together, from given labels alone.
 
@@ -230,6 +235,8 @@ def fit_stacker(
         Warm start.
     iterations : int
         Limit of the L-BFGS iterations per fit.
+    tolerance : float
+        Relative decrease of the objective at which a fit ends.
 
     Returns
     -------
@@ -262,7 +269,7 @@ def fit_stacker(
     by_class = np.ascontiguousarray(evidence.transpose(0, 2, 1))
 
     def fit_at(level: float, at: Array) -> StackerFit:
-        return _fit_once(by_class, u, labels, level, at, iterations)
+        return _fit_once(by_class, u, labels, level, at, iterations, tolerance)
 
     if start is not None:
         starts = [start.theta]
@@ -338,13 +345,13 @@ def _likelihood(fit: StackerFit, evidence: Array, covariate: Array, given: NDArr
     return float(np.log(np.maximum((p * fit.transition.T[given]).sum(axis=1), 1e-300)).sum())
 
 
-def predict(fit: StackerFit, evidence: Array, covariate: Array | None = None) -> Array:
+def predict(fit: StackerFit, evidence: NDArray[Any], covariate: Array | None = None) -> Array:
     """P(true class | evidence), the given label not used; shape (n, K)."""
     u = _rows(covariate, evidence.shape[1])
     return _softmax(_logits(evidence, u, fit.weights, fit.slopes, fit.bias))
 
 
-def posterior(probs: Array, transition: Array, given: NDArray[np.integer[Any]]) -> Array:
+def posterior(probs: NDArray[Any], transition: Array, given: NDArray[np.integer[Any]]) -> Array:
     """P(true class | evidence, given label) by Bayes' rule; shape (n, K).
 
     Units without a label (-1) keep ``probs``.
@@ -359,6 +366,7 @@ def posterior(probs: Array, transition: Array, given: NDArray[np.integer[Any]]) 
     labels = np.asarray(given)
     has = labels >= 0
     result = probs.copy()
-    joint = probs[has] * transition.T[labels[has]]
+    back = transition.T.astype(np.float32) if probs.dtype == np.float32 else transition.T
+    joint = probs[has] * back[labels[has]]
     result[has] = joint / np.maximum(joint.sum(axis=1, keepdims=True), 1e-300)
     return result

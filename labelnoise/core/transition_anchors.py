@@ -20,6 +20,8 @@ Rule = Literal["max", "quantile", "top"]
 
 #: How many units of a class speak about the model at its anchor, at least and as a share.
 _NEAR, _NEAR_SHARE = 20, 0.03
+#: Anchors' rows that are kept for the next resample, in numbers: 32 MiB.
+_CACHED_ENTRIES = 1 << 22
 
 
 def transition_by_anchors(
@@ -229,8 +231,10 @@ def _checked(labels: ArrayLike, probs: ArrayLike, rule: str, share: float, n_boo
         raise InputError(
             "No labelled unit, or fewer than two classes; T needs labels of at least two classes."
         )
-    known = ids[has].astype(np.int64)
-    return _Units(known, p[has].astype(np.float64), np.bincount(known, minlength=p.shape[1]))
+    if not has.all():
+        ids, p = ids[has], p[has]
+    known = ids.astype(np.int64)
+    return _Units(known, p.astype(np.float64, copy=False), np.bincount(known, minlength=p.shape[1]))
 
 
 class _Anchors:
@@ -264,7 +268,10 @@ class _Anchors:
             order = self.orders[i]
             column = self.units.probs[order, i]
             row = self.units.probs[order[column == column[key[1]]]].mean(axis=0)
-            self._found[key] = row / row.sum()
+            row = row / row.sum()
+            if len(self._found) * len(row) > _CACHED_ENTRIES:
+                return row
+            self._found[key] = row
         return self._found[key]
 
     def rows(self) -> Floats:

@@ -270,8 +270,13 @@ def fit_hoc(counts: ArrayLike, *, solver: Solver = "lbfgs", starts: int = 4, see
            [0.1, 0.9]]), array([0.4, 0.6]))
     """
     choose(solver, ("lbfgs", "adam"), "solver")
-    target = _Target(np.asarray(counts, dtype=np.float64))
+    shares = np.asarray(counts, dtype=np.float64)
+    target = _Target(shares)
     k = target.k
+    # The starts differ between classes: by what was seen of them, not by their ids, which say nothing.
+    order = _class_order(target)
+    target = _Target(shares[np.ix_(order, order, order)])
+    back = np.argsort(order)
     rng = generator(seed, "hoc starts")
     best: HocFit | None = None
     for start in range(starts):
@@ -284,7 +289,15 @@ def fit_hoc(counts: ArrayLike, *, solver: Solver = "lbfgs", starts: int = 4, see
             best = fit
     if best is None:
         raise InputError(f"starts is {starts}; at least one start is needed.")
-    return best
+    return HocFit(best.matrix[np.ix_(back, back)], best.prior[back], best.objective)
+
+
+def _class_order(target: _Target) -> NDArray[np.intp]:
+    """Classes by numbers that go along when classes are renamed: their shares alone, in pairs and in triples."""
+    triple = np.einsum("kkk->k", target.third)
+    spread = (target.second**2).sum(axis=1)
+    keys = (spread, triple, np.diag(target.second), target.first)
+    return np.lexsort([key.round(12) for key in keys])
 
 
 def hoc_objective(counts: ArrayLike, transition: ArrayLike, prior: ArrayLike) -> float:

@@ -122,6 +122,7 @@ def realised_transition(true: NDArray[np.int64], given: NDArray[np.int64], k: in
            [0. , 0. , 1. ]])
     """
     known = (true >= 0) & (given >= 0)
-    counts = np.bincount(true[known] * k + given[known], minlength=k * k).reshape(k, k).astype(np.float64)
+    cells = true[known].astype(np.int64) * k + given[known]  # labels may be narrow, a product of them not
+    counts = np.bincount(cells, minlength=k * k).reshape(k, k).astype(np.float64)
     totals = counts.sum(axis=1, keepdims=True)
     return np.where(totals > 0, counts / np.maximum(totals, 1), np.eye(k))

@@ -55,7 +55,9 @@ def choose(value: str, allowed: Iterable[str], what: str) -> str:
     raise InputError(f"Unknown {what} {value!r}. Choose one of: {', '.join(names)}.{hint}")
 
 
-def as_labels(labels: ArrayLike, *, n_classes: int | None = None, name: str = "labels") -> NDArray[np.int64]:
+def as_labels(
+    labels: ArrayLike, *, n_classes: int | None = None, name: str = "labels", keep_narrow: bool = False
+) -> NDArray[Any]:
     """Check single-label class ids of shape (n,), integers from 0 to K - 1, with -1 for "no label".
 
     Parameters
@@ -66,10 +68,13 @@ def as_labels(labels: ArrayLike, *, n_classes: int | None = None, name: str = "l
         K; larger ids are refused.
     name : str
         What the caller calls them, for the message.
+    keep_narrow : bool
+        Leave int8, int16 and int32 as they are, without a copy: an eighth of the memory for pixels.
 
     Returns
     -------
     ndarray of int64, shape (n,)
+        Or of the narrower signed type that was passed, with ``keep_narrow``.
 
     Raises
     ------
@@ -99,7 +104,8 @@ def as_labels(labels: ArrayLike, *, n_classes: int | None = None, name: str = "l
             f"{name} holds {array.dtype} values; class ids are whole numbers from 0, -1 for 'no label'. "
             "Map names to ids first, for instance with numpy.unique(names, return_inverse=True)."
         )
-    result = array.astype(np.int64)
+    narrow = keep_narrow and array.dtype in (np.int8, np.int16, np.int32)
+    result = array if narrow else array.astype(np.int64)
     if result.size:
         low, high = int(result.min()), int(result.max())
         if low < NO_LABEL:

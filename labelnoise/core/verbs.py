@@ -1,4 +1,4 @@
-"""The verbs of a modality, built once from its `Domain`: corrupt, detect, evaluate, bench."""
+"""The verbs of a modality, built once from its `Domain`: corrupt, detect, train, review, apply, evaluate, bench."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy as np
 from cyclopts import App, Parameter
 
 from labelnoise.core._issues_files import is_table
+from labelnoise.core._verbs_review import ReviewVerbs, check_hash
+from labelnoise.core._verbs_train import TrainVerb
 from labelnoise.core.choice import OWN_RULE, Choice, decision, not_calibrated
 from labelnoise.core.cli import PARAMETER
 from labelnoise.core.dataset import Dataset
@@ -38,7 +40,7 @@ Settings = Annotated[
 AsJson = Annotated[bool, Parameter(name="--json", help="Print one JSON object instead of text.")]
 
 
-class Verbs:
+class Verbs(ReviewVerbs, TrainVerb):
     """The commands of one modality; each method's signature is its command line."""
 
     def __init__(self, domain: Domain) -> None:
@@ -149,6 +151,8 @@ class Verbs:
         if not dataset.labelled.any():
             raise InputError(f"{dataset.name} has no labelled {domain.unit}; there is nothing to judge.")
         seen = blind(dataset)
+        if self._inputs(source):
+            seen = replace(seen, source=str(source))  # so that review and apply find the file again
         found = domain.detect(seen, method=method, seed=seed, **options)
         flagged, words = decision(found, choice, calibrated=calibrated)
         table = IssueTable.from_detection(
@@ -190,17 +194,10 @@ class Verbs:
     ) -> None:
         """Measure a table of issues against known true labels."""
         table = IssueTable.load(issues)
-        domain = self.domain
-        if table.header.domain not in ("", domain.name):
-            about = table.header.domain
-            raise InputError(f"{str(issues)!r} is about {about} data; use 'labelnoise {about} evaluate'.")
+        self._check_domain(table.header.domain, issues, "evaluate")
         dataset = self._load(data, data_root)
-        if dataset.content_hash() != table.header.data_hash:
-            raise InputError(
-                f"{str(issues)!r} judges {table.header.dataset!r} (content {table.header.data_hash[:8]}) and "
-                f"{data or domain.default_dataset!r} is other data (content {dataset.content_hash()[:8]}); "
-                "pass the file that detect was given with --data."
-            )
+        called = data or self.domain.default_dataset
+        check_hash(dataset, called, table.header.dataset, table.header.data_hash, issues)
         if dataset.true is None:
             raise InputError(
                 f"{dataset.name} has no known true labels to measure against; 'corrupt' makes such data."
@@ -293,7 +290,7 @@ def build_app(domain: Domain, name: str | None = None) -> App:
     Returns
     -------
     cyclopts.App
-        With the commands corrupt, detect, evaluate and bench.
+        With the commands corrupt, detect, review, apply, evaluate and bench, and train where there are trainers.
     """
     import labelnoise
 
@@ -312,6 +309,13 @@ def build_app(domain: Domain, name: str | None = None) -> App:
         help=_help(verbs.detect, f"Methods: {_listed(domain.detectors, domain.default_detector)}.", sources),
     )
     app.command(verbs.corrupt, help=_help(verbs.corrupt, f"Noise kinds: {_listed(domain.noises)}.", sources))
+    if domain.trainers:
+        app.command(
+            verbs.train,
+            help=_help(verbs.train, f"Methods: {_listed(domain.trainers, domain.default_trainer)}.", sources),
+        )
+    app.command(verbs.review)
+    app.command(verbs.apply)
     app.command(verbs.evaluate)
     app.command(verbs.bench)
     return app

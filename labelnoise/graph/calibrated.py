@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,25 +29,29 @@ from labelnoise.core.detection import CountEstimate, Detection
 from labelnoise.core.experts import RidgeExpert, choose_ridge
 from labelnoise.core.progress import track
 from labelnoise.core.random import generator
-from labelnoise.core.stacking import StackerFit, fit_stacker, posterior, predict
-from labelnoise.core.validation import InputError
+from labelnoise.core.stacking import UNIFORM, StackerFit, fit_stacker, posterior, predict
+from labelnoise.core.validation import InputError, choose
 from labelnoise.graph.dataset import GraphDataset
-from labelnoise.graph.features import diffused_features, own_features, weighted_features
+from labelnoise.graph.features import (
+    FEW_COLUMNS,
+    curved_features,
+    diffused_features,
+    own_features,
+    weighted_features,
+)
+from labelnoise.graph.scaling import LargeNodeEvidence, Round, plan_for
 from labelnoise.graph.votes import Votes, vote_scores
 
 __all__ = ["NodeEvidence", "detect_calibrated"]
 
+#: Nodes whose neighbours' labels are looked at together.
+NODES_AT_ONCE = 100_000
+
+#: What may be said of the errors beforehand.
+ERRORS = ("auto", "uniform")
+
 Matrix = NDArray[np.float64]
 Labels = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class _Round:
-    """A fitted stacker, the evidence it saw and what it makes of it."""
-
-    fit: StackerFit
-    spread: NDArray[np.float64]
-    probs: Matrix
 
 
 class NodeEvidence:
@@ -63,15 +66,29 @@ class NodeEvidence:
         Number of parts in which labels are hidden in turn while denoising.
     rank : int
         Largest number of feature columns kept.
+    concentration : float, optional
+        Of the stacker's errors (`labelnoise.core.stacking.fit_stacker`); by default found from the labels.
     """
 
-    def __init__(self, dataset: GraphDataset, *, seed: int = 0, folds: int = 10, rank: int = 512) -> None:
+    def __init__(
+        self,
+        dataset: GraphDataset,
+        *,
+        seed: int = 0,
+        folds: int = 10,
+        rank: int = 512,
+        concentration: float | None = None,
+    ) -> None:
         self.n, self.k = dataset.n_nodes, dataset.n_classes
+        self._concentration = concentration
         self._seed, self._n_folds = seed, min(folds, self.n)
         weighted = weighted_features(dataset.x, dataset.degree)
         self._ridges = [RidgeExpert(diffused_features(weighted, dataset.adjacency, rank=rank, seed=seed))]
         if weighted.shape[1]:
             self._ridges.append(RidgeExpert(own_features(weighted, rank=rank, seed=seed)))
+        if 0 < dataset.x.shape[1] <= FEW_COLUMNS:
+            curved = curved_features(dataset.x, dataset.adjacency, width=rank, seed=seed)
+            self._ridges.append(RidgeExpert(curved))
         self._votes = Votes(dataset.adjacency)
         size = np.log1p(dataset.degree.astype(np.float64))
         self.covariate = np.clip((size - size.mean()) / (size.std() or 1.0), -3, 3)
@@ -81,7 +98,7 @@ class NodeEvidence:
         targets, has = self._one_hot(given)
         return [choose_ridge(ridge, targets, given, used=has) for ridge in self._ridges]
 
-    def first_round(self, given: Labels, lambdas: Sequence[float], start: StackerFit | None = None) -> _Round:
+    def first_round(self, given: Labels, lambdas: Sequence[float], start: StackerFit | None = None) -> Round:
         """Experts on the labels as they are."""
         targets, has = self._one_hot(given)
         return self._stack(self._experts(targets, has, lambdas, self._prior(given)), given, start)
@@ -89,11 +106,11 @@ class NodeEvidence:
     def denoised_round(
         self,
         given: Labels,
-        first: _Round,
+        first: Round,
         lambdas: Sequence[float],
         partition: int,
         start: StackerFit | None = None,
-    ) -> _Round:
+    ) -> Round:
         """Experts on the first round's posterior, fold by fold with all labels of the fold hidden throughout.
 
         The linear experts enter twice, plain and as signed square roots, so that the stacker can bend its link:
@@ -144,23 +161,30 @@ class NodeEvidence:
         parts += [vote_scores(vote, prior) for vote in self._votes(np.where(used[:, None], targets, 0.0))]
         return np.stack(parts)
 
-    def _stack(self, evidence: Matrix, given: Labels, start: StackerFit | None) -> _Round:
+    def _stack(self, evidence: Matrix, given: Labels, start: StackerFit | None) -> Round:
         spread = np.maximum(evidence.std(axis=(1, 2)), 1e-12)
         evidence = evidence / spread[:, None, None]
         has = given >= 0
-        fit = fit_stacker(evidence[:, has], given[has], covariate=self.covariate[has], start=start)
-        return _Round(fit, spread, predict(fit, evidence, self.covariate))
+        fit = fit_stacker(
+            evidence[:, has],
+            given[has],
+            covariate=self.covariate[has],
+            concentration=self._concentration,
+            start=start,
+        )
+        return Round(fit, spread, predict(fit, evidence, self.covariate))
 
 
 def detect_calibrated(
     dataset: GraphDataset,
     seed: int = 0,
     *,
-    partitions: int = 2,
-    resamples: int = 5,
-    folds: int = 10,
-    rank: int = 512,
+    partitions: int | None = None,
+    resamples: int | None = None,
+    folds: int | None = None,
+    rank: int | None = None,
     ambiguity: float | None = None,
+    errors: str = "auto",
 ) -> Detection:
     """Probability that each node's label is wrong, the expected number of wrong ones, and what they should be.
 
@@ -169,18 +193,23 @@ def detect_calibrated(
     dataset : GraphDataset
         Nodes without a label (-1) are predicted, not judged.
     seed : int
-    partitions : int
-        Random partitions into folds over which the denoised round is averaged, >= 1.
-    resamples : int
+    partitions : int, optional
+        Random partitions into folds over which the denoised round is averaged, >= 1; by default 2, and 1 above
+        20,000 nodes.
+    resamples : int, optional
         Simulations of the whole estimate behind the count and its interval; 0 for the plain sum without
-        interval, else at least 2.
-    folds : int
-        Folds per partition, >= 2.
-    rank : int
-        Largest number of feature columns.
+        interval, else at least 2. By default 5, and 3 above 20,000 nodes.
+    folds : int, optional
+        Folds per partition, >= 2; by default 10, and 4 above 20,000 nodes.
+    rank : int, optional
+        Largest number of feature columns; by default 512, 256 above 20,000 nodes and 128 above 100,000.
     ambiguity : float, optional
         Share of nodes whose label may legitimately contradict all evidence; by default 0.1% when errors look
         uniform over classes and 1% when they look class-dependent, 1% and 2% where classes overlap.
+    errors : str
+        ``"auto"``: whether errors depend on the class is found from the labels. ``"uniform"``: they are known
+        to hit all other classes alike, so that classes which contradict the evidence by themselves (DBLP's)
+        do not pass for errors. No difference with two classes.
 
     Returns
     -------
@@ -200,36 +229,54 @@ def detect_calibrated(
     one- to three-hop label votes. Stacked by `labelnoise.core.stacking.fit_stacker`, denoised once,
     calibrated by `labelnoise.core.calibration`. A mode of this project beside the published GraphCleaner
     (Li et al. 2023), whose evidence (own prediction, neighbours' predictions and labels) it shares.
+
+    Above `labelnoise.graph.scaling.LARGE` nodes the same is done in single precision and by blocks
+    (`labelnoise.graph.scaling.LargeNodeEvidence`): time and memory grow linearly in nodes and edges.
     """
     started = time.process_time()
     given = dataset.given
     has = given >= 0
+    plan = plan_for(dataset.n_nodes, folds=folds, partitions=partitions, resamples=resamples, rank=rank)
     _check(
-        given, has, partitions=partitions, resamples=resamples, folds=folds, rank=rank, ambiguity=ambiguity
+        given,
+        has,
+        partitions=plan.partitions,
+        resamples=plan.resamples,
+        folds=plan.folds,
+        rank=plan.rank,
+        ambiguity=ambiguity,
     )
-    node = NodeEvidence(dataset, seed=seed, folds=folds, rank=rank)
+    node: NodeEvidence | LargeNodeEvidence
+    concentration = UNIFORM if choose(errors, ERRORS, "kind of errors") == "uniform" else None
+    if plan.large:
+        node = LargeNodeEvidence(
+            dataset, seed=seed, folds=plan.folds, rank=plan.rank, concentration=concentration
+        )
+    else:
+        node = NodeEvidence(dataset, seed=seed, folds=plan.folds, rank=plan.rank, concentration=concentration)
     lambdas = node.choose_lambdas(given)
     first = node.first_round(given, lambdas)
-    rounds: list[_Round] = []
-    for partition in range(partitions):
+    rounds: list[Round] = []
+    for partition in range(plan.partitions):
         rounds.append(
             node.denoised_round(given, first, lambdas, partition, rounds[-1].fit if rounds else None)
         )
     fit = rounds[-1].fit
 
-    def assumed(part: _Round) -> tuple[float, float]:
-        usual, careful = assumed_ambiguity(part.fit.uniform, _overlap(part.probs, has))
+    def assumed(part: Round, judged: NDArray[np.bool_]) -> tuple[float, float]:
+        usual, careful = assumed_ambiguity(part.fit.uniform, _overlap(part.probs, judged))
         return (usual, careful) if ambiguity is None else (ambiguity, max(careful, ambiguity))
 
-    share, careful = assumed(rounds[-1])
+    share, careful = assumed(rounds[-1], has)
 
-    def read(parts: Sequence[_Round], labels: Labels, odd: float) -> list[Reading]:
+    def read(parts: Sequence[Round], labels: Labels, odd: float) -> list[Reading]:
         return [read_with_ambiguity(part.probs, part.fit, labels, odd) for part in parts]
 
     readings = read(rounds, given, share)
-    truth = np.mean([reading.posterior for reading in readings], axis=0)
-    transition = np.mean([reading.transition for reading in readings], axis=0)
-    p_wrong = probability_wrong(truth, given)
+    truth = _mean([reading.posterior for reading in readings])
+    transition = _mean([reading.transition for reading in readings])
+    del readings
+    p_wrong = probability_wrong(truth, given).astype(np.float64)
 
     def total(odd: float) -> float:
         sums = [probability_wrong(reading.posterior, given).sum() for reading in read(rounds, given, odd)]
@@ -239,18 +286,27 @@ def detect_calibrated(
 
     def refit(labels: Labels) -> float:
         again = node.first_round(labels, lambdas, first.fit)
-        later = node.denoised_round(labels, again, lambdas, 0, fit)
-        return float(probability_wrong(read([later], labels, assumed(later)[0])[0].posterior, labels).sum())
+        judged, portion = labels, 1.0
+        if isinstance(node, LargeNodeEvidence):
+            rows = node.simulated_rows(labels)
+            later = node.denoised_round(labels, again, lambdas, 0, fit, rows)
+            judged, portion = labels[rows], len(rows) / has.sum()
+        else:
+            later = node.denoised_round(labels, again, lambdas, 0, fit)
+        posterior = read([later], judged, assumed(later, judged >= 0)[0])[0].posterior
+        return float(probability_wrong(posterior, judged).sum()) / portion
 
-    if resamples:
-        ratios = simulate_count_ratios(truth, transition, given, refit, n_simulations=resamples, seed=seed)
+    if plan.resamples:
+        ratios = simulate_count_ratios(
+            truth, transition, given, refit, n_simulations=plan.resamples, seed=seed
+        )
         count = count_estimate(float(p_wrong.sum()), cautious, ratios)
         p_wrong = shift_to_total(p_wrong, count.expected)
     else:
         ratios = np.ones(0)
         plain = float(p_wrong.sum())
         count = CountEstimate(plain, plain, plain, 0.0, "sum of probabilities, no interval asked for")
-    probs = np.mean([part.probs for part in rounds], axis=0)
+    probs = _mean([part.probs for part in rounds])
     strata = (dataset.degree <= 1).astype(np.int64)
     suggested = truth.argmax(axis=1).astype(np.int64)
     overlap = _overlap(probs, has)
@@ -259,13 +315,13 @@ def detect_calibrated(
         quality=1.0 - p_wrong,
         flagged=decide(p_wrong, strata=strata),
         suggested=suggested,
-        confidence=truth[np.arange(node.n), suggested],
+        confidence=truth[np.arange(node.n), suggested].astype(np.float64),
         p_wrong=p_wrong,
         count=count,
         strata=strata,
         transition=transition,
         evidence={
-            "p_given": np.where(has, probs[np.arange(node.n), np.maximum(given, 0)], 0.0),
+            "p_given": np.where(has, probs[np.arange(node.n), np.maximum(given, 0)], 0.0).astype(np.float64),
             "neighbour_agreement": _agreement(dataset),
         },
         warnings=_warnings(dataset, count, overlap, conflicts, cautious, share, careful),
@@ -307,6 +363,11 @@ def _check(given: Labels, has: NDArray[np.bool_], **options: Any) -> None:
         raise InputError(f"ambiguity is {share}; it is a share of nodes from 0 to below 0.5.")
 
 
+def _mean(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Mean over the first axis; one part is not copied."""
+    return parts[0] if len(parts) == 1 else np.asarray(np.mean(parts, axis=0))
+
+
 def _overlap(probs: Matrix, has: NDArray[np.bool_]) -> float:
     """Share of labelled nodes that could as well belong to another class, by the model's own probabilities."""
     return float((1 - probs[has].max(axis=1)).mean())
@@ -316,11 +377,17 @@ def _agreement(dataset: GraphDataset) -> NDArray[np.float64]:
     """Share of each node's labelled neighbours that carry its own given label."""
     n, given = dataset.n_nodes, dataset.given
     adjacency = dataset.adjacency
-    row = np.repeat(np.arange(n), np.diff(adjacency.indptr))
-    col = adjacency.indices
-    counted = (given[row] >= 0) & (given[col] >= 0)
-    same = np.bincount(row[counted & (given[row] == given[col])], minlength=n)
-    return same / np.maximum(np.bincount(row[counted], minlength=n), 1)
+    same, counted = np.zeros(n), np.zeros(n)
+    for start in range(0, n, NODES_AT_ONCE):
+        indptr = adjacency.indptr[start : start + NODES_AT_ONCE + 1]
+        here = given[start : start + NODES_AT_ONCE]
+        row = np.repeat(np.arange(len(here)), np.diff(indptr))
+        label = given[adjacency.indices[indptr[0] : indptr[-1]]]
+        both = (here[row] >= 0) & (label >= 0)
+        part = slice(start, start + len(here))
+        same[part] = np.bincount(row[both & (here[row] == label)], minlength=len(here))
+        counted[part] = np.bincount(row[both], minlength=len(here))
+    return same / np.maximum(counted, 1)
 
 
 def _warnings(

@@ -14,14 +14,18 @@ from labelnoise.core.dataset import Dataset
 from labelnoise.core.detection import Detection
 from labelnoise.core.domain import DatasetInfo, Domain, data_root
 from labelnoise.core.registry import Entry, Registry
+from labelnoise.core.review.cards import Card
+from labelnoise.core.trained import Trained
 from labelnoise.core.validation import InputError
 from labelnoise.graph.dataset import GraphDataset, distinct_pairs
 from labelnoise.graph.noise import ENTRIES as NOISE_ENTRIES
+from labelnoise.graph.noise_structure import ENTRIES as STRUCTURE_ENTRIES
+from labelnoise.graph.trainers import GRAPH_TRAINERS
 
 __all__ = ["GraphDomain"]
 
 NOISES = Registry("graph noise kind")
-NOISES.add(*NOISE_ENTRIES)
+NOISES.add(*NOISE_ENTRIES, *STRUCTURE_ENTRIES)
 DETECTORS = Registry("graph detector")
 
 _LI_2023 = "Li, Xiong, Hooi 2023, GraphCleaner, ICML, arXiv 2306.00015"
@@ -112,6 +116,8 @@ class GraphDomain(Domain):
     default_detector: ClassVar[str] = "graphcleaner"
     noises: ClassVar[Registry] = NOISES
     detectors: ClassVar[Registry] = DETECTORS
+    trainers: ClassVar[Registry] = GRAPH_TRAINERS
+    default_trainer: ClassVar[str] = "sgc-lr"
 
     def datasets(self) -> Mapping[str, DatasetInfo]:
         from labelnoise.graph.data import DATASETS
@@ -189,6 +195,27 @@ class GraphDomain(Domain):
         assert isinstance(dataset, GraphDataset)
         check_detectable(dataset)
         return super().detect(dataset, method=method, seed=seed, **options)
+
+    def train(self, dataset: Dataset, *, method: str | None = None, seed: int = 0, **options: Any) -> Trained:
+        """Train on the given labels of the training split, and predict every node."""
+        from labelnoise.graph.train_methods import train_graph
+
+        assert isinstance(dataset, GraphDataset)
+        return train_graph(dataset, method or self.default_trainer, seed, **options)
+
+    def training_scores(self, dataset: Dataset, trained: Trained) -> list[dict[str, Any]]:
+        """Accuracy in the training, validation and test split."""
+        from labelnoise.graph.splits import split_scores
+
+        assert isinstance(dataset, GraphDataset)
+        return split_scores(dataset, trained)
+
+    def review_cards(self, dataset: Dataset, units: Sequence[int]) -> list[Card]:
+        """A picture of each node's neighbourhood and its neighbours' labels."""
+        from labelnoise.graph.review import node_cards
+
+        assert isinstance(dataset, GraphDataset)
+        return node_cards(dataset, units)
 
     def unit_context(self, dataset: Dataset, units: Sequence[int]) -> dict[str, list[Any]]:
         """For each node its degree and its neighbours' given labels, the most frequent first.

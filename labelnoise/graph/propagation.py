@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,19 @@ from numpy.typing import NDArray
 
 from labelnoise.core.validation import InputError
 
-__all__ = ["closed_walk_diagonals", "gcn_adjacency", "random_walk", "symmetric_adjacency", "walk_means"]
+__all__ = [
+    "closed_walk_diagonals",
+    "gcn_adjacency",
+    "random_walk",
+    "symmetric_adjacency",
+    "symmetric_walk_diagonals",
+    "walk_means",
+]
 
 #: Candidate pairs of edges held at once while triangles are enumerated (about 60 bytes each).
 _PAIRS_AT_ONCE = 2_000_000
+#: Neighbours that are merged at once while triangles are summed (about 40 bytes each).
+_MERGED_AT_ONCE = 4_000_000
 
 
 def _square(matrix: Any, name: str = "matrix") -> sp.csr_array:
@@ -146,6 +156,80 @@ def closed_walk_diagonals(matrix: Any) -> tuple[NDArray[np.float64], NDArray[np.
     result = np.empty((2, n))
     result[:, nodes] = loops**2 + over_edges, cube
     return result[0], result[1]
+
+
+def symmetric_walk_diagonals(adjacency: sp.csr_array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`closed_walk_diagonals` of the random walk on an undirected graph, faster and with less memory.
+
+    ``diag(W^k) = diag(B^k)`` for ``W = D^-1 A`` and the symmetric ``B = D^-1/2 A D^-1/2``, so each triangle has
+    one weight. Edges point to the node with more neighbours, which bounds out-degrees by sqrt(2 m), and for each
+    edge the two sorted lists of out-neighbours are merged: time O(sum over edges of both out-degrees), memory
+    8 bytes per stored entry of A and a bounded buffer.
+
+    Parameters
+    ----------
+    adjacency : csr_array, shape (n, n)
+        Symmetric, non-negative, no self loops, sorted columns.
+
+    Returns
+    -------
+    square, cube : ndarray of float64, shape (n,)
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> A = sp.csr_array([[0.0, 1, 1, 0], [1, 0, 1, 0], [1, 1, 0, 1], [0, 0, 1, 0]])
+    >>> square, cube = symmetric_walk_diagonals(A)
+    >>> cube.round(4)
+    array([0.1667, 0.1667, 0.1667, 0.    ])
+    """
+    n = adjacency.shape[0]
+    scale = _power(np.asarray(adjacency.sum(axis=1)).ravel(), -0.5)
+    indptr, degree = adjacency.indptr, np.diff(adjacency.indptr)
+    rank = np.empty(n, dtype=np.int32)
+    rank[np.argsort(degree, kind="stable")] = np.arange(n, dtype=np.int32)
+    square, out = np.zeros(n), np.zeros(n, dtype=np.int64)
+    weights, targets = [], []
+    for start, stop in _runs(degree):
+        entries = slice(indptr[start], indptr[stop])
+        row = np.repeat(np.arange(start, stop), degree[start:stop])
+        col = adjacency.indices[entries]
+        weight = adjacency.data[entries] * scale[row] * scale[col]
+        square[start:stop] = np.bincount(row - start, weight**2, stop - start)
+        ahead = rank[row] < rank[col]
+        out[start:stop] = np.bincount(row[ahead] - start, minlength=stop - start)
+        weights.append(weight[ahead].astype(np.float32))
+        targets.append(col[ahead].astype(np.int32))
+    if not targets:
+        return square, np.zeros(n)
+    ends = np.concatenate([[0], np.cumsum(out)])
+    later = sp.csr_array((np.concatenate(weights), np.concatenate(targets), ends), shape=(n, n))
+    del weights, targets
+    later.has_canonical_format = True
+    cube = np.zeros(n)
+    tail = np.repeat(np.arange(n, dtype=np.int32), out)
+    for start, stop in _runs(out[tail] + out[later.indices]):
+        low, high = tail[start:stop], later.indices[start:stop]
+        # an edge whose end has no later neighbour closes no triangle from here
+        open_ = (out[low] > 1) & (out[high] > 0)
+        low, high, edge = low[open_], high[open_], later.data[start:stop][open_]
+        shared = later[low].multiply(later[high]).tocsr()
+        each = shared.data.astype(np.float64) * np.repeat(edge, np.diff(shared.indptr))
+        cube += np.bincount(shared.indices, each, n)
+        both = np.bincount(np.repeat(np.arange(len(low)), np.diff(shared.indptr)), each, len(low))
+        cube += np.bincount(low, both, n) + np.bincount(high, both, n)
+    return square, 2 * cube
+
+
+def _runs(sizes: NDArray[np.integer[Any]]) -> Iterator[tuple[int, int]]:
+    """Consecutive ranges whose sizes sum to about `_MERGED_AT_ONCE`, at least one item each."""
+    done = np.cumsum(sizes, dtype=np.int64)
+    start = 0
+    while start < len(done):
+        before = done[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(done, before + _MERGED_AT_ONCE, side="right")))
+        yield start, stop
+        start = stop
 
 
 def _oriented_edges(

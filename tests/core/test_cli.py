@@ -211,7 +211,14 @@ def test_a_closed_pipe_ends_quietly(pets, tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="signals differ")
 def test_ctrl_c_ends_with_130_and_leaves_no_file(pets, tmp_path):
     command = [*LABELNOISE, "pets", "detect", "--method", "slow", "--out", "a.csv"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, cwd=tmp_path, text=True) as process:
+    with subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        text=True,
+        # A test run in a shell's background inherits that the signal is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
         while not (tmp_path / "slow-started").exists() and process.poll() is None:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)

@@ -159,11 +159,11 @@ def test_units_without_a_label_change_nothing(randomized: bool) -> None:
 def test_scores_by_hand() -> None:
     probs = np.array([[0.1, 0.5, 0.4], [0.25, 0.25, 0.5]])
     np.testing.assert_allclose(conformal_scores(probs), [[0.9, 0.5, 0.6], [0.75, 0.75, 0.5]])
-    np.testing.assert_allclose(conformal_scores(probs, score="aps"), [[1.0, 0.5, 0.9], [0.75, 1.0, 0.5]])
+    np.testing.assert_allclose(conformal_scores(probs, score="aps"), [[1.0, 0.5, 0.9], [1.0, 1.0, 0.5]])
     np.testing.assert_allclose(
-        conformal_scores(probs, score="aps", uniforms=[0.0, 0.5]), [[0.9, 0.0, 0.5], [0.625, 0.875, 0.25]]
+        conformal_scores(probs, score="aps", uniforms=[0.0, 0.5]), [[0.9, 0.0, 0.5], [0.875, 0.875, 0.25]]
     )
-    many = np.full((1, 8), 0.125)
+    many = np.arange(8.0, 0, -1)[None] / 36
     excess = conformal_scores(many, score="raps") - conformal_scores(many, score="aps")
     np.testing.assert_allclose(excess, [[0, 0, 0, 0, 0, 0.01, 0.02, 0.03]], atol=1e-12)
 
@@ -231,3 +231,10 @@ def test_refusals_say_what_to_do() -> None:
         conformal_scores(probs, score="aps", uniforms=[0.5])
     with pytest.raises(InputError, match="noise is 1"):
         uniform_noise_coverage(0.9, 1.5, 1.0, 10)
+
+
+@pytest.mark.parametrize("score", ["aps", "raps"])
+def test_equally_probable_classes_share_a_score_in_any_order(score):
+    first = conformal_scores([[0.25, 0.5, 0.25]], score=score)
+    assert first[0, 0] == first[0, 2] == pytest.approx(1.0)
+    np.testing.assert_array_equal(conformal_scores([[0.5, 0.25, 0.25]], score=score)[0], first[0, [1, 0, 2]])

@@ -117,3 +117,12 @@ def test_too_few_labels_are_refused(graph):
     given[:3] = [0, 1, 0]
     with pytest.raises(InputError, match="label at least"):
         detect_calibrated(graph.with_labels(given))
+
+
+def test_uniform_errors_may_be_taken_for_granted(graph):
+    asked = detect_calibrated(graph, seed=0, folds=5, resamples=0, errors="uniform")
+    assert asked.info["errors"] == "uniform"
+    off = asked.transition[~np.eye(4, dtype=bool)].reshape(4, 3)
+    np.testing.assert_allclose(off, off.mean(axis=1, keepdims=True).repeat(3, axis=1), rtol=1e-3)
+    with pytest.raises(InputError, match="kind of errors"):
+        detect_calibrated(graph, errors="pair")

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from labelnoise.graph import features
-from labelnoise.graph.features import diffused_features, own_features, weighted_features
+from labelnoise.graph.features import curved_features, diffused_features, own_features, weighted_features
 
 
 def random_graph(n=60, seed=0):
@@ -57,3 +57,27 @@ def test_graphs_without_features(x):
     adjacency = random_graph(30)
     weighted = weighted_features(x, np.diff(adjacency.indptr))
     assert np.isfinite(diffused_features(weighted, adjacency)).all()
+
+
+def test_curves_follow_the_nodes_and_see_two_hops() -> None:
+    rng = np.random.default_rng(0)
+    n, adjacency = 60, random_graph()
+    x = rng.normal(size=(n, 3))
+    curves = curved_features(x, adjacency, width=64, seed=2)
+    assert curves.shape == (n, 64)
+    np.testing.assert_allclose(np.linalg.norm(curves, axis=1), 1)
+    order = rng.permutation(n)
+    moved = curved_features(x[order], sp.csr_array(adjacency[order][:, order]), width=64, seed=2)
+    np.testing.assert_allclose(moved, curves[order], atol=1e-9)
+    # A change two hops away is seen (apart from the common scale), one far away is not.
+    walk = (adjacency @ adjacency).toarray() > 0
+    i, j = np.argwhere(walk & ~(adjacency.toarray() > 0) & ~np.eye(n, dtype=bool))[0]
+    other = x.copy()
+    other[j] += 5
+    assert np.abs(curved_features(other, adjacency, width=64, seed=2)[i] - curves[i]).max() > 1e-3
+
+
+def test_curves_of_isolated_nodes_and_constant_columns_are_finite() -> None:
+    adjacency = sp.csr_array((4, 4))
+    x = np.column_stack([np.ones(4), np.arange(4.0)])
+    assert np.isfinite(curved_features(x, adjacency, width=8)).all()

@@ -176,6 +176,8 @@ def test_every_registered_kind_works_through_the_domain() -> None:
         "instance",
         "graphcleaner-symmetric",
         "graphcleaner-asymmetric",
+        "structure",
+        "confidence",
     ]
     for kind in domain.noises:
         noisy, result = domain.corrupt(graph, kind=kind, rate=0.2, seed=1)

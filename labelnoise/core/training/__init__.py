@@ -2,7 +2,7 @@
 
 Accuracies in the entries: a network with one hidden layer on 1,000 of scikit-learn's digits until it memorises, last
 epoch, default options, five seeds, test labels clean, ``benchmarks/core_training.py``. "a / b" is 40% symmetric / 30%
-pair noise; plain training has @plain and 97.3% with clean labels.
+pair noise; plain training has 71.9% / 71.8% and 97.3% with clean labels.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ STRATEGIES.add(
         "Robbins, Monro (1951), A stochastic approximation method, Annals of Mathematical Statistics",
         formula="mean over units of loss(z, y)",
         helps="Clean labels (97.3%), and the row that every other strategy has to beat.",
-        hurts="Memorises wrong labels: @plain.",
+        hurts="Memorises wrong labels: 71.9% / 71.8%.",
     ),
     Entry(
         "small_loss",
@@ -73,7 +73,7 @@ STRATEGIES.add(
         "Each batch trains on its units with the smallest losses.",
         _HAN + ", with one network",
         formula="the floor(R m) lowest losses of a batch of m, R from 1 to 1 - noise rate",
-        helps="Half the cost of Co-teaching for the same result here: @small_loss.",
+        helps="Half the cost of Co-teaching for the same result here: 91.1% / 87.4%.",
         hurts="Its own mistakes select themselves; hard and rare classes are dropped unless per_class is set.",
     ),
     Entry(
@@ -82,7 +82,7 @@ STRATEGIES.add(
         "Two networks, each trained on what its peer finds easy.",
         _HAN,
         formula="network a steps on the floor(R m) units with the lowest losses under network b, and the reverse",
-        helps="Where one network's mistakes would select themselves: @co_teaching.",
+        helps="Where one network's mistakes would select themselves: 91.7% / 87.0%.",
         hurts="Two networks; the noise rate decides, and its estimate is off by a quarter for some pair noise.",
     ),
     Entry(
@@ -91,7 +91,7 @@ STRATEGIES.add(
         "Cross-entropy plus a pull towards the running mean of early predictions.",
         "Liu et al. (2020), Early-learning regularization prevents memorization of noisy labels, NeurIPS, equation 6",
         formula="-log p[y] + lambda log(1 - <t, p>), t = beta t + (1 - beta) p",
-        helps="The best here on symmetric noise and no noise rate to know: @elr.",
+        helps="The best here on symmetric noise and no noise rate to know: 95.9% / 90.9%.",
         hurts="Two constants that differ between kinds of noise; one distribution per unit in memory.",
     ),
     Entry(
@@ -100,7 +100,7 @@ STRATEGIES.add(
         "A unit takes part while its loss is at most a threshold that follows the batches.",
         "Dedeoglu, Kesgin, Amasyali (2022), Adaptive-k, arXiv 2203.14165",
         formula="l <= m, m the running mean of batch losses; published: l <= m / sqrt(v)",
-        helps="Nothing to choose: @adaptive_k.",
+        helps="Nothing to choose: 85.3% / 81.9%.",
         hurts="Weak at high noise: about half of the units pass whatever the noise rate is.",
     ),
     Entry(
@@ -110,7 +110,7 @@ STRATEGIES.add(
         "Furlanello et al. (2018), Born-again neural networks, ICML, with predictions averaged over epochs as in Laine, "
         "Aila (2017), Temporal ensembling, ICLR",
         formula="-sum_k ((1 - a) y[k] + a t[k]) log p[k], t the teacher's mean prediction",
-        helps="No noise rate and no second network: @self_distillation.",
+        helps="No noise rate and no second network: 87.5% / 79.6%.",
         hurts="The teacher has memorised part of the noise by the time it teaches.",
     ),
     Entry(
@@ -120,7 +120,7 @@ STRATEGIES.add(
         "Foret et al. (2021), Sharpness-aware minimization for efficiently improving generalization, ICLR, equation 2; "
         "adaptive: Kwon et al. (2021), ICML",
         formula="g(w + rho g / |g|)",
-        helps="Combines with any model, and with clean labels; slows memorising: @sharpness_aware.",
+        helps="Combines with any model, and with clean labels; slows memorising: 74.6% / 74.8%.",
         hurts="Does not stop it; two passes a step.",
     ),
     Entry(
@@ -129,7 +129,7 @@ STRATEGIES.add(
         "Two networks see the labels of one half each and soften those of the other's half.",
         "Kim et al. (2023), CrossSplit: mitigating label noise memorization through data splitting, ICML",
         formula="target = sharpen(w q + (1 - w) y), w from the divergence between label and the peer's q",
-        helps="The peer has never seen the label it corrects: @cross_split.",
+        helps="The best here on pair noise, since the peer has never seen the label it corrects: 94.9% / 95.0%.",
         hurts="Two networks on half of the labels each, and mixup: four times the cost of plain training. Without its "
         "contrastive term, which needs images.",
     ),
@@ -139,9 +139,9 @@ STRATEGIES.add(
         "Two networks split the data for each other; labels that look wrong are guessed instead.",
         "Li, Socher, Hoi (2020), DivideMix: learning with noisy labels as semi-supervised learning, ICLR, algorithm 1",
         formula="P(clean) by a two-Gaussian mixture of losses; MixMatch on the clean as labelled, the rest as unlabelled",
-        helps="Large image data with many epochs, its published setting. Here @divide_mix.",
-        hurts="Behind simpler strategies here: hard classes have high losses, are called noisy and fade out; mixing 8 x 8 "
-        "digits hurts (@divide_mix_no_mixup without).",
+        helps="Both kinds of noise, without knowing anything: 94.1% / 94.2%.",
+        hurts="Five times the cost of plain training. Views have to keep what a digit is: shifted by a pixel it has 84.5% / "
+        "83.3%, where plain training on the same views has 91.4% / 79.6%.",
     ),
     Entry(
         "bootstrapping",
@@ -149,7 +149,7 @@ STRATEGIES.add(
         "Targets mix label and own guess, weighted by a beta mixture of the losses.",
         "Arazo et al. (2019), Unsupervised label noise modeling and loss correction, ICML, equations 10 to 12",
         formula="(1 - w) CE(y) + w CE(argmax p), w = P(wrong | loss), with mixup",
-        helps="No noise rate, one network: @bootstrapping.",
+        helps="No noise rate, one network: 93.5% / 89.1%.",
         hurts="Needs losses in two groups; confirms its own guesses where they are not.",
     ),
     Entry(
@@ -158,7 +158,7 @@ STRATEGIES.add(
         "Cross-entropy of the probabilities sent through T, known or estimated after a warm-up.",
         _PATRINI + ", theorem 2; T by the confident joint unless it is given",
         formula="-log (T' p)[y]",
-        helps="Class-dependent noise: @forward; told T: @forward_T_known.",
+        helps="Class-dependent noise: 83.2% / 91.8%; told T: 81.2% / 93.8%.",
         hurts="Symmetric noise is memorised through T all the same.",
     ),
     Entry(
@@ -167,7 +167,7 @@ STRATEGIES.add(
         "Losses of all labels weighted by the inverse of T, known or estimated.",
         _PATRINI + ", theorem 1; T by the confident joint unless it is given",
         formula="sum_j (T^-1)[y, j] (-log p[j])",
-        helps="Unbiased for every model: @backward.",
+        helps="Unbiased for every model: 79.9% / 73.5%.",
         hurts="Unbounded below, so that a flexible network fits the noise anyway; on pair noise the gain over plain "
         "training is within its interval.",
     ),
@@ -177,7 +177,7 @@ STRATEGIES.add(
         "Every step trains on units drawn with replacement, by how likely their labels are right.",
         _BAE + ", RENT",
         formula="m draws from Multinomial(w), w = p[y] / (T' p)[y]",
-        helps="Better use of an estimated T than a corrected loss makes: @rent.",
+        helps="Better use of an estimated T than a corrected loss makes: 84.8% / 88.8%.",
         hurts="Weights follow the model's own errors; memorises in the end.",
     ),
     Entry(
@@ -186,7 +186,7 @@ STRATEGIES.add(
         "Weights of a batch drawn from a Dirichlet around how likely labels are right.",
         _BAE + ", DWS",
         formula="weights ~ Dirichlet(alpha w), w = p[y] / (T' p)[y]",
-        helps="Between reweighting (large alpha) and resampling: @dws.",
+        helps="Between reweighting (large alpha) and resampling: 85.7% / 88.9%.",
         hurts="One more constant, and no better than rent here.",
     ),
     Entry(
@@ -195,8 +195,9 @@ STRATEGIES.add(
         "What fresh networks learn late, round after round, is dropped.",
         "Yuan, Feng, Liu (2023), Late Stopping: avoiding confidently learning from mislabeled examples, ICCV",
         formula="keep the first units to be predicted right k epochs in a row, .98 of them each round",
-        helps="Trains on hard right units too: @late_stopping; told the rate: @late_stopping_rate_known.",
-        hurts="Many short trainings; the published .98 over twelve rounds drops 22% whatever the noise is.",
+        helps="Trains on hard right units too: 88.7% / 90.7%.",
+        hurts="Many short trainings; the published .98 over twelve rounds drops 22% whatever the noise is, and shares set "
+        "from a known noise rate did worse (71.5% / 83.6%): a round that must learn most units learns the wrong ones.",
     ),
     Entry(
         "rescaling",
@@ -205,7 +206,7 @@ STRATEGIES.add(
         "this project, in place of the meta-gradients of Heck et al. (2025), Learning from noisy labels via self-taught "
         "on-the-fly meta loss rescaling, AAAI",
         formula="max(P(right) - P(wrong), 0), P by a regression of given against planted labels on averaged predictions",
-        helps="The best here on pair noise, close to the best on symmetric; nothing to know beforehand: @rescaling.",
+        helps="Within two points of the best at a quarter of their cost; nothing to know beforehand: 94.1% / 92.5%.",
         hurts="Rests on one estimate of the noise rate after the warm-up; a distribution per unit in memory.",
     ),
     Entry(
@@ -214,7 +215,7 @@ STRATEGIES.add(
         "T is learnt beside the network, as the one of least volume that explains the labels.",
         "Li et al. (2021), Provably end-to-end label-noise learning without anchor points, ICML, equation 5",
         formula="-log (T' p)[y] + lambda log |det T|",
-        helps="No anchor points, no separate estimate of T: @volume.",
+        helps="No anchor points, no separate estimate of T: 84.0% / 82.1%.",
         hurts="A network that memorises leaves T nothing to explain.",
     ),
 )

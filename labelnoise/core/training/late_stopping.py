@@ -29,10 +29,8 @@ class LateStopping(Strategy):
     ----------
     runs : tuple of int
         Consecutive right predictions asked for, one number per round.
-    keep : float, optional
-        Share of the remaining units that a round must learn; .98 as published. If ``noise_rate`` is given it is
-        set such that the last round leaves the share of right labels.
-    noise_rate : float, optional
+    keep : float
+        Share of the remaining units that a round must learn; .98 as published.
     warmup : int
         Epochs of a round that do not count.
     patience : int
@@ -40,13 +38,12 @@ class LateStopping(Strategy):
 
     Examples
     --------
-    >>> LateStopping(runs=(1, 2), noise_rate=0.19).options()["runs"]
+    >>> LateStopping(runs=(1, 2)).options()["runs"]
     (1, 2)
     """
 
     runs: tuple[int, ...] = (1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3)
-    keep: float | None = None
-    noise_rate: float | None = None
+    keep: float = 0.98
     warmup: int = 2
     patience: int = 20
 
@@ -55,13 +52,7 @@ class LateStopping(Strategy):
             raise InputError(
                 "Late stopping is for single-label units; choose another strategy for multi-label data."
             )
-        if self.keep is not None and self.noise_rate is not None:
-            raise InputError("Pass keep or noise_rate, not both: one follows from the other.")
-        self._share = self.keep if self.keep is not None else 0.98
-        if self.noise_rate is not None:
-            right = 1 - as_rate(self.noise_rate, name="noise_rate")
-            self._share = right ** (1 / max(len(self.runs), 1))
-        as_rate(self._share, name="keep")
+        as_rate(self.keep, name="keep")
         self._round, self._target = 0, float((run.task.given >= 0).sum())
         self._learning = self._fresh(run)
 
@@ -71,7 +62,7 @@ class LateStopping(Strategy):
                 self._learning.update(units.logits, units.labels, unit_ids=units.ids)
             self._learning.end_epoch()
             learnt = torch.from_numpy(self._learning.learned)
-            goal = self._target * self._share
+            goal = self._target * self.keep
             enough = int((learnt & run.active).sum()) >= goal
             if enough or self._learning.epoch >= self.patience:
                 run.active &= learnt

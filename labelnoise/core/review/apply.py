@@ -1,0 +1,235 @@
+"""Putting decisions into a copy of the data, with a record that takes them back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import labelnoise
+from labelnoise.core.dataset import Dataset
+from labelnoise.core.files import replacing
+from labelnoise.core.review.decisions import Decisions
+from labelnoise.core.validation import InputError
+
+__all__ = ["Change", "Provenance", "apply_decisions", "provenance_path", "undo_decisions"]
+
+_FORMAT = "labelnoise-provenance"
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Change:
+    """One label that was replaced."""
+
+    index: int
+    unit: str
+    old: str
+    new: str
+    verdict: str
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """What `apply_decisions` did: enough to explain every changed label and to take all of it back.
+
+    Attributes
+    ----------
+    domain, dataset, method : str
+    before, after : str
+        Content hashes of the data without and with the changes.
+    changes : tuple of Change
+    reviewed : int
+        Number of decisions, those that changed nothing included.
+    """
+
+    domain: str
+    dataset: str
+    before: str
+    after: str
+    changes: tuple[Change, ...]
+    reviewed: int
+    method: str = ""
+
+    def save(self, path: Path) -> None:
+        """Write the record as JSON, whole or not at all."""
+        record = {
+            "format": _FORMAT,
+            "version": _VERSION,
+            "labelnoise": labelnoise.__version__,
+            **{
+                name: getattr(self, name)
+                for name in ("domain", "dataset", "method", "before", "after", "reviewed")
+            },
+            "changes": [vars(change) for change in self.changes],
+        }
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> Provenance:
+        """Read a record.
+
+        Raises
+        ------
+        InputError
+            A missing or damaged file, or one of another kind.
+        """
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+            if value["format"] != _FORMAT or value["version"] != _VERSION:
+                raise ValueError("another kind of file")
+            changes = tuple(
+                Change(
+                    int(row["index"]), *(str(row[name]) for name in ("unit", "old", "new", "verdict", "note"))
+                )
+                for row in value["changes"]
+            )
+            texts = {name: str(value[name]) for name in ("domain", "dataset", "method", "before", "after")}
+            return cls(changes=changes, reviewed=int(value["reviewed"]), **texts)
+        except FileNotFoundError:
+            raise InputError(
+                f"There is no file {str(path)!r}; apply writes it beside the corrected data."
+            ) from None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise InputError(
+                f"{str(path)!r} is no record of applied decisions ({type(error).__name__}); "
+                "name the .provenance.json that apply wrote."
+            ) from error
+
+
+def provenance_path(data: Path) -> Path:
+    """Where the record of a corrected data set lies.
+
+    Examples
+    --------
+    >>> provenance_path(Path("corrected.npz")).name
+    'corrected.npz.provenance.json'
+    """
+    return data.with_name(data.name + ".provenance.json")
+
+
+def apply_decisions(dataset: Dataset, decisions: Decisions, *, domain: str) -> tuple[Dataset, Provenance]:
+    """A copy of the data set with the decided labels.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The data that were reviewed; it stays as it is.
+    decisions : Decisions
+    domain : str
+        Name of the data set's modality.
+
+    Returns
+    -------
+    corrected : Dataset
+    provenance : Provenance
+
+    Raises
+    ------
+    InputError
+        Decisions about other data (by content hash) or another modality, rows or labels that the data do not have.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labelnoise.core.review.decisions import Decision
+    >>> data = Dataset(name="pets", given=np.array([0, 1]), class_names=("cat", "dog"))
+    >>> made = Decisions(domain="pets", dataset="pets", data_hash=data.content_hash(),
+    ...                  decisions=(Decision(1, "1", "dog", "accept", "cat"),))
+    >>> corrected, record = apply_decisions(data, made, domain="pets")
+    >>> corrected.given.tolist(), record.changes[0].old
+    ([0, 0], 'dog')
+    """
+    if decisions.domain != domain:
+        raise InputError(
+            f"The decisions are about {decisions.domain} data; use 'labelnoise {decisions.domain} apply'."
+        )
+    found = dataset.content_hash()
+    if decisions.data_hash != found:
+        raise InputError(
+            f"The decisions judge {decisions.dataset!r} (content {decisions.data_hash[:8]}) and {dataset.name!r} is "
+            f"other data (content {found[:8]}); pass the file that was reviewed, unchanged."
+        )
+    place = {name: i for i, name in enumerate(dataset.class_names)}
+    given, changes = dataset.given.copy(), []
+    for decision in decisions.decisions:
+        if decision.index >= dataset.n_units:
+            raise InputError(f"Row {decision.index} was judged but there are {dataset.n_units} rows.")
+        old = dataset.class_names[given[decision.index]] if given[decision.index] >= 0 else ""
+        if decision.given != old:
+            raise InputError(
+                f"Row {decision.index} has the label {old!r}, the decision judged {decision.given!r}; "
+                "the decisions were edited, or the data were."
+            )
+        if decision.label not in place:
+            raise InputError(
+                f"Row {decision.index} is to get the label {decision.label!r}; the classes are "
+                f"{', '.join(dataset.class_names[:12])}{' ...' if len(place) > 12 else ''}."
+            )
+        if decision.label != old:
+            given[decision.index] = place[decision.label]
+            changes.append(
+                Change(
+                    decision.index,
+                    str(dataset.ids[decision.index]),
+                    old,
+                    decision.label,
+                    decision.verdict,
+                    decision.note,
+                )
+            )
+    corrected = dataset.with_labels(given)
+    return corrected, Provenance(
+        domain=domain,
+        dataset=dataset.name,
+        before=found,
+        after=corrected.content_hash(),
+        changes=tuple(changes),
+        reviewed=len(decisions.decisions),
+        method=decisions.method,
+    )
+
+
+def undo_decisions(dataset: Dataset, provenance: Provenance) -> Dataset:
+    """The data set as it was before `apply_decisions`.
+
+    Raises
+    ------
+    InputError
+        Data that are not what was written then.
+    """
+    found = dataset.content_hash()
+    if found == provenance.before:
+        raise InputError(
+            f"{dataset.name!r} is the data set before the changes already; there is nothing to undo."
+        )
+    if found != provenance.after:
+        raise InputError(
+            f"{dataset.name!r} (content {found[:8]}) is not what apply wrote (content {provenance.after[:8]}); "
+            "it was changed since, undo the later changes first."
+        )
+    place: Mapping[str, int] = {name: i for i, name in enumerate(dataset.class_names)}
+    given = dataset.given.copy()
+    for change in provenance.changes:
+        given[change.index] = place[change.old] if change.old else -1
+    restored = dataset.with_labels(given)
+    if restored.content_hash() != provenance.before:
+        raise InputError(
+            "The record does not lead back to the data it names; it was edited. Nothing was written."
+        )
+    return restored
+
+
+def summary(provenance: Provenance) -> dict[str, Any]:
+    """Counts of what was done, JSON-able."""
+    return {
+        "reviewed": provenance.reviewed,
+        "changed": len(provenance.changes),
+        "kept": provenance.reviewed - len(provenance.changes),
+        "before": provenance.before,
+        "after": provenance.after,
+    }

@@ -1,0 +1,165 @@
+"""What a person decided about label issues: a JSON file that names the data it is about."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from labelnoise.core.files import replacing
+from labelnoise.core.validation import InputError
+
+__all__ = ["DECISIONS_VERSION", "VERDICTS", "Decision", "Decisions", "Verdict"]
+
+#: Version of the file's fields.
+DECISIONS_VERSION = 1
+Verdict = Literal["accept", "reject", "other", "skip"]
+#: accept: take the suggestion; reject: the given label is right; other: a third label; skip: undecided.
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+_FORMAT = "labelnoise-decisions"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A verdict on one unit.
+
+    Attributes
+    ----------
+    index : int
+        Row in the data set.
+    unit : str
+        The user's id of it.
+    given : str
+        The label that was judged.
+    verdict : {"accept", "reject", "other", "skip"}
+    label : str
+        The label that the unit gets; the given one for "reject" and "skip".
+    note : str
+    """
+
+    index: int
+    unit: str
+    given: str
+    verdict: Verdict
+    label: str
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decisions:
+    """All verdicts on one data set.
+
+    Attributes
+    ----------
+    domain, dataset : str
+    data_hash : str
+        Content hash of the data that were judged; `apply` refuses any other.
+    decisions : tuple of Decision
+        One per unit at most.
+    method : str
+        The detector whose issues were reviewed.
+    source : str
+        Where the data came from, so that `apply` finds them.
+
+    Examples
+    --------
+    >>> made = Decisions(domain="graph", dataset="mine", data_hash="ab", decisions=(
+    ...     Decision(3, "n3", "cat", "accept", "dog"),))
+    >>> Decisions.from_json(made.to_json()) == made
+    True
+    """
+
+    domain: str
+    dataset: str
+    data_hash: str
+    decisions: tuple[Decision, ...] = field(default=())
+    method: str = ""
+    source: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict; `from_json` is the inverse."""
+        return {
+            "format": _FORMAT,
+            "version": DECISIONS_VERSION,
+            "domain": self.domain,
+            "dataset": self.dataset,
+            "data_hash": self.data_hash,
+            "method": self.method,
+            "source": self.source,
+            "decisions": [vars(decision) for decision in self.decisions],
+        }
+
+    @classmethod
+    def from_json(cls, value: Any) -> Decisions:
+        """Build decisions from `to_json`.
+
+        Raises
+        ------
+        InputError
+            Something else, a later version, verdicts that are not known, a unit that is judged twice.
+        """
+        if not isinstance(value, Mapping) or value.get("format") != _FORMAT:
+            raise InputError("The file holds no decisions; export them on the review page (key e).")
+        if value.get("version") != DECISIONS_VERSION:
+            raise InputError(
+                f"The decisions have version {value.get('version')!r}, this package reads {DECISIONS_VERSION}; "
+                "use the version of labelnoise that made the page."
+            )
+        texts = {name: value.get(name) for name in ("domain", "dataset", "data_hash", "method")}
+        texts["source"] = value.get("source", "")
+        rows = value.get("decisions")
+        if not all(isinstance(text, str) for text in texts.values()) or not isinstance(rows, list):
+            raise InputError("The decisions lack their header or their list; export them anew.")
+        made = tuple(_decision(row, place) for place, row in enumerate(rows))
+        seen: set[int] = set()
+        for decision in made:
+            if decision.index in seen:
+                raise InputError(f"Row {decision.index} is judged twice; keep one decision per unit.")
+            seen.add(decision.index)
+        return cls(decisions=made, **{name: str(text) for name, text in texts.items()})
+
+    @classmethod
+    def load(cls, path: Path) -> Decisions:
+        """Read a decisions file.
+
+        Raises
+        ------
+        InputError
+            A missing or damaged file; see `from_json`.
+        """
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise InputError(
+                f"There is no file {str(path)!r}; export decisions on the review page."
+            ) from None
+        except (OSError, ValueError, RecursionError) as error:
+            raise InputError(f"{str(path)!r} cannot be read as JSON ({type(error).__name__}).") from error
+        return cls.from_json(value)
+
+    def save(self, path: Path) -> None:
+        """Write the file, whole or not at all."""
+        with replacing(path) as temporary:
+            temporary.write_text(
+                json.dumps(self.to_json(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+            )
+
+
+def _decision(row: Any, place: int) -> Decision:
+    where = f"Decision {place + 1}"
+    if not isinstance(row, Mapping):
+        raise InputError(f"{where} is no object; export the decisions anew.")
+    index, verdict = row.get("index"), row.get("verdict")
+    if not isinstance(index, int) or isinstance(index, bool) or index < 0:
+        raise InputError(f"{where} has the index {index!r}; a row number from 0 is needed.")
+    if verdict not in VERDICTS:
+        raise InputError(f"{where} has the verdict {verdict!r}; one of {', '.join(VERDICTS)} is needed.")
+    texts = [row.get(name, "") for name in ("unit", "given", "label", "note")]
+    if not all(isinstance(text, str) for text in texts):
+        raise InputError(f"{where} holds something else than text as unit, label or note.")
+    unit, given, label, note = (str(text) for text in texts)
+    if verdict in ("reject", "skip") and label != given:
+        raise InputError(f"{where} keeps the label ({verdict}) and changes it to {label!r} at once.")
+    return Decision(index, unit, given, verdict, label, note)

@@ -1,0 +1,300 @@
+"""COCO instance annotations: polygons, run lengths and crowds read; boxes and areas always made from the masks."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelnoise.core.files import check_output, replacing
+from labelnoise.core.validation import InputError
+from labelnoise.segmentation.dataset import MaskDataset
+from labelnoise.segmentation.images import LazyImages, image_size
+from labelnoise.segmentation.objects import MaskObject, paint_classes
+
+__all__ = ["decode_segmentation", "encode_mask", "read_coco", "write_coco"]
+
+BACKGROUND = "background"
+
+
+def decode_segmentation(segmentation: Any, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """The mask of a COCO ``segmentation``: polygons, run lengths as a list, or compressed as a text.
+
+    Parameters
+    ----------
+    segmentation : list of list of float, or dict
+        Polygons ``[x0, y0, x1, y1, ...]`` whose union is meant; or ``{"size": [h, w], "counts": ...}``.
+    size : tuple of int
+        Height and width of the image.
+
+    Returns
+    -------
+    ndarray of bool, shape (h, w)
+
+    Raises
+    ------
+    InputError
+        Another layout, a size that is not the image's, or a polygon of fewer than three points.
+
+    Examples
+    --------
+    >>> decode_segmentation([[0, 0, 2, 0, 2, 1, 0, 1]], (2, 3)).astype(int).tolist()
+    [[1, 1, 0], [0, 0, 0]]
+    >>> decode_segmentation({"size": [2, 3], "counts": [1, 2, 3]}, (2, 3)).astype(int).tolist()
+    [[0, 1, 0], [1, 0, 0]]
+    """
+    masks = _masks()
+    height, width = size
+    try:
+        if isinstance(segmentation, dict):
+            if tuple(segmentation["size"]) != (height, width):
+                raise InputError(
+                    f"The run lengths are for {tuple(segmentation['size'])} and the image is {height} x {width}; "
+                    "they belong to another image."
+                )
+            counts = segmentation["counts"]
+            if isinstance(counts, list):
+                if sum(counts) != height * width or min(counts, default=0) < 0:
+                    raise InputError(f"Run lengths add up to {sum(counts)}, not to {height * width} pixels.")
+                rle = masks.frPyObjects(segmentation, height, width)
+            else:
+                data = counts.encode("ascii") if isinstance(counts, str) else counts
+                rle = {"size": [height, width], "counts": data}
+        else:
+            polygons = [list(map(float, polygon)) for polygon in segmentation]
+            if not polygons:
+                return np.zeros(size, dtype=bool)
+            if any(len(polygon) < 6 or len(polygon) % 2 for polygon in polygons):
+                raise InputError("A polygon has fewer than three points, or an odd number of coordinates.")
+            rle = masks.merge(masks.frPyObjects(polygons, height, width))
+        return np.asarray(masks.decode(rle), dtype=bool)
+    except InputError:
+        raise
+    except (TypeError, KeyError, ValueError, UnicodeEncodeError) as error:
+        raise InputError(
+            "A segmentation is neither a list of polygons nor run lengths with size and counts "
+            f"({type(error).__name__}: {error})."
+        ) from error
+
+
+def encode_mask(mask: NDArray[np.bool_]) -> dict[str, Any]:
+    """A mask as compressed run lengths, JSON-able.
+
+    Examples
+    --------
+    >>> encode_mask(np.array([[False, True], [True, True]]))
+    {'size': [2, 2], 'counts': '13'}
+    """
+    rle = _masks().encode(np.asfortranarray(mask, dtype=np.uint8))
+    return {"size": [int(side) for side in rle["size"]], "counts": rle["counts"].decode("ascii")}
+
+
+def read_coco(path: str | Path, images: str | Path | None = None, *, name: str | None = None) -> MaskDataset:
+    """Read COCO instances; each pixel's class is that of the smallest object on it.
+
+    Class 0 is the background, then the categories in the order of their ids. Pixels that lie in crowds only
+    have no label. Boxes and areas of the file are not trusted: they follow from the masks.
+
+    Parameters
+    ----------
+    path : str or Path
+        The JSON file.
+    images : str or Path, optional
+        The folder of the images; by default one that holds them is looked for beside the file. Without the
+        images the masks alone are read.
+    name : str, optional
+        How reports call it; the file's stem by default.
+
+    Returns
+    -------
+    MaskDataset
+        With ``objects``; ``meta["categories"]`` keeps the category id of every class but the first.
+
+    Raises
+    ------
+    InputError
+        Not a COCO file, an unknown image or category, or a broken segmentation.
+    """
+    path = Path(path)
+    content = _load(path)
+    try:
+        pictures = sorted(content["images"], key=lambda item: item["id"])
+        categories = sorted(content["categories"], key=lambda item: item["id"])
+        place = {item["id"]: index for index, item in enumerate(categories, start=1)}
+        row_of = {item["id"]: index for index, item in enumerate(pictures)}
+        stems = [Path(str(item["file_name"])).stem for item in pictures]
+        by_image: dict[Any, list[dict[str, Any]]] = defaultdict(list)
+        for annotation in content["annotations"]:
+            if annotation["image_id"] not in row_of:
+                raise InputError(
+                    f"{path}: annotation {annotation.get('id')} names an image that is not listed."
+                )
+            if annotation["category_id"] not in place:
+                raise InputError(
+                    f"{path}: annotation {annotation.get('id')} names a category that is not listed."
+                )
+            by_image[annotation["image_id"]].append(annotation)
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"{path} is no COCO instances file ({error!r} is missing); images, categories and annotations with "
+            "their ids are needed."
+        ) from error
+    if not pictures:
+        raise InputError(f"{path} lists no image.")
+    folder = _find_images(path, [str(item["file_name"]) for item in pictures], images)
+    paths = None if folder is None else [folder / str(item["file_name"]) for item in pictures]
+    sizes = [
+        (int(item["height"]), int(item["width"]))
+        if "height" in item
+        else image_size(paths[i] if paths else _without_size(path, item))
+        for i, item in enumerate(pictures)
+    ]
+    objects = []
+    for item, size in zip(pictures, sizes):
+        row = []
+        for annotation in by_image[item["id"]]:
+            try:
+                mask = decode_segmentation(annotation["segmentation"], size)
+            except (InputError, KeyError) as error:
+                raise InputError(f"{path}: annotation {annotation.get('id')}: {error}") from error
+            row.append(
+                MaskObject.from_mask(
+                    mask,
+                    label=place[annotation["category_id"]],
+                    object_id=int(annotation["id"]),
+                    crowd=bool(annotation.get("iscrowd", 0)),
+                    score=annotation.get("score"),
+                )
+            )
+        objects.append(tuple(row))
+    unique = len(set(stems)) == len(stems)
+    return MaskDataset.from_masks(
+        (paint_classes(row, size) for row, size in zip(objects, sizes)),
+        (BACKGROUND, *(str(item["name"]) for item in categories)),
+        name=name or path.stem,
+        image_ids=tuple(stems if unique else [str(item["id"]) for item in pictures]),
+        images=None if paths is None else LazyImages(paths),
+        objects=objects,
+        source=str(path),
+        meta={
+            "categories": {str(item["name"]): item["id"] for item in categories},
+            "coco_images": [{"id": item["id"], "file_name": item["file_name"]} for item in pictures],
+        },
+    )
+
+
+def write_coco(dataset: MaskDataset, path: str | Path, *, which: str = "objects") -> Path:
+    """Write objects as COCO instances: run lengths, with boxes and areas that follow from them.
+
+    Objects without a class or without a pixel are left out: COCO has no way to write them.
+
+    Parameters
+    ----------
+    dataset : MaskDataset
+        With objects.
+    path : str or Path
+        A ``.json`` file; the file that the data set was read from is refused.
+    which : str
+        ``"objects"`` or ``"true_objects"``.
+
+    Raises
+    ------
+    InputError
+        No objects, or a path that cannot be written.
+    """
+    if which not in ("objects", "true_objects"):
+        raise InputError(f"which is {which!r}; choose 'objects' or 'true_objects'.")
+    rows: Sequence[Sequence[MaskObject]] | None = getattr(dataset, which)
+    if rows is None:
+        raise InputError(
+            f"{dataset.name} has no {which}; only data sets with objects can be written as COCO."
+        )
+    source = [Path(dataset.source)] if dataset.source else []
+    path = check_output(Path(path), extensions=(".json",), inputs=source, what="the COCO file")
+    known = dataset.meta.get("coco_images")
+    pictures = known if known and len(known) == dataset.n_images else None
+    numbers = dataset.meta.get("categories", {})
+    first = 1 if dataset.class_names[0] == BACKGROUND else 0
+    ids = {
+        label: numbers.get(dataset.class_names[label], label + 1 - first)
+        for label in range(dataset.n_classes)
+    }
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    taken = [item.object_id for row in rows for item in row]
+    # pycocotools takes an annotation of id 0 for "no match", and ids must differ over the whole file.
+    keep_ids = len(set(taken)) == len(taken) and min(taken, default=1) > 0
+    for i, row in enumerate(rows):
+        height, width = dataset.size(i)
+        picture = pictures[i] if pictures else {"id": i + 1, "file_name": f"{dataset.image_ids[i]}.png"}
+        images.append({**picture, "height": height, "width": width})
+        for item in row:
+            if item.label < first or not item.area:
+                continue
+            top, left, box_height, box_width = item.box
+            annotations.append(
+                {
+                    "id": item.object_id if keep_ids else len(annotations) + 1,
+                    "image_id": picture["id"],
+                    "category_id": ids[item.label],
+                    "segmentation": encode_mask(item.full((height, width))),
+                    "bbox": [left, top, box_width, box_height],
+                    "area": item.area,
+                    "iscrowd": int(item.crowd),
+                }
+            )
+    categories = [{"id": ids[k], "name": dataset.class_names[k]} for k in range(first, dataset.n_classes)]
+    with replacing(path) as temporary:
+        content = {"images": images, "annotations": annotations, "categories": categories}
+        temporary.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+def _masks() -> Any:
+    try:
+        from pycocotools import mask
+    except ImportError as error:
+        raise InputError(
+            "COCO masks need pycocotools; run pip install 'labelnoise[segmentation]'."
+        ) from error
+    return mask
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"There is no file {str(path)!r}; check the path.") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is not a JSON file ({error}); copy it again.") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is no COCO instances file; it holds a {type(content).__name__}.")
+    return content
+
+
+def _find_images(path: Path, files: list[str], images: str | Path | None) -> Path | None:
+    """The folder that holds the files: as named, or in one of the usual places; None where there is none."""
+    if images is not None:
+        folder = Path(images)
+        lacking = [file for file in files if not (folder / file).is_file()]
+        if lacking:
+            raise InputError(
+                f"{folder} has no file {lacking[0]!r} ({len(lacking)} of {len(files)} are missing)."
+            )
+        return folder
+    split = path.stem.removeprefix("instances_")
+    bases = (path.parent, path.parent.parent)
+    for base in bases:
+        for folder in (base, base / "images", base / split, base / "images" / split):
+            if all((folder / file).is_file() for file in files):
+                return folder
+    return None
+
+
+def _without_size(path: Path, item: dict[str, Any]) -> Path:
+    raise InputError(f"{path}: image {item.get('id')} has no height and width, and its file is not there.")

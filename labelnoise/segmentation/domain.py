@@ -1,0 +1,109 @@
+"""Segmentation, as the core sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from labelnoise.core.dataset import Dataset
+from labelnoise.core.domain import DatasetInfo, Domain, data_root
+from labelnoise.core.registry import Registry
+from labelnoise.core.validation import InputError
+from labelnoise.segmentation.dataset import MaskDataset
+from labelnoise.segmentation.detectors import DETECTORS
+from labelnoise.segmentation.noise import NOISES
+from labelnoise.segmentation.trainers import TRAINERS
+
+__all__ = ["SegmentationDomain"]
+
+
+class SegmentationDomain(Domain):
+    """Wrong labels of pixels."""
+
+    name: ClassVar[str] = "segmentation"
+    unit: ClassVar[str] = "pixel"
+    summary: ClassVar[str] = "Segmentation: wrong labels of pixels and objects in masks."
+    default_dataset: ClassVar[str] = "scenes"
+    default_detector: ClassVar[str] = "flag-nothing"
+    noises: ClassVar[Registry] = NOISES
+    detectors: ClassVar[Registry] = DETECTORS
+    trainers: ClassVar[Registry] = TRAINERS
+
+    def datasets(self) -> Mapping[str, DatasetInfo]:
+        from labelnoise.segmentation.data import DATASETS
+
+        return DATASETS
+
+    def load(self, source: str, *, root: Path | None = None) -> MaskDataset:
+        from labelnoise.segmentation.data import load_masks
+
+        return load_masks(source, root=root or data_root("segmentation"))
+
+    def save(self, dataset: Dataset, path: Path) -> list[Path]:
+        """Write a folder of masks; a path ending in .json gets the objects alone, as COCO instances."""
+        assert isinstance(dataset, MaskDataset)
+        if Path(path).suffix.lower() == ".json":
+            from labelnoise.segmentation.coco import write_coco
+
+            return [write_coco(dataset, path)]
+        from labelnoise.segmentation.files import write_masks
+
+        return write_masks(dataset, path)
+
+    def describe(self, dataset: Dataset) -> dict[str, Any]:
+        """Images, pixels per class and objects; where the truth is known, how good the labels are.
+
+        ``label_mean_iou`` is the mean IoU of given and true labels over the classes that occur.
+
+        Examples
+        --------
+        >>> facts = SegmentationDomain().describe(SegmentationDomain().load("scenes"))
+        >>> facts["images"], facts["pixels"], facts["objects"], facts["label_mean_iou"]
+        (40, 163840, 170, 0.8668)
+        """
+        assert isinstance(dataset, MaskDataset)
+        counts = dataset.class_counts()
+        low, high = dataset.sizes.min(axis=0).tolist(), dataset.sizes.max(axis=0).tolist()
+        facts: dict[str, Any] = {
+            "name": dataset.name,
+            "source": dataset.source,
+            "images": dataset.n_images,
+            "size": f"{low[0]} x {low[1]}"
+            if low == high
+            else f"{low[0]} x {low[1]} to {high[0]} x {high[1]}",
+            "pixels": dataset.n_units,
+            "labelled": int(counts.sum()),
+            "classes": {name: int(count) for name, count in zip(dataset.class_names, counts)},
+            "with_pictures": dataset.images is not None,
+            "splits": {name: int(np.asarray(mask).sum()) for name, mask in dataset.splits.items()},
+        }
+        if dataset.objects is not None:
+            facts["objects"] = sum(map(len, dataset.objects))
+        if dataset.is_wrong is not None:
+            from labelnoise.segmentation.evaluation import label_iou
+
+            quality = label_iou(dataset).mean_iou
+            facts["known_wrong_labels"] = int(dataset.is_wrong.sum())
+            facts["label_mean_iou"] = None if quality is None else round(quality, 4)
+        return facts
+
+    def unit_context(self, dataset: Dataset, units: Sequence[int]) -> dict[str, list[Any]]:
+        """For each pixel its image, row and column.
+
+        Examples
+        --------
+        >>> domain = SegmentationDomain()
+        >>> domain.unit_context(domain.load("scenes"), [4096 + 65])
+        {'image': ['scene-001'], 'row': [1], 'column': [1]}
+        """
+        assert isinstance(dataset, MaskDataset)
+        rows = np.asarray(units, dtype=np.int64)
+        if rows.size and (rows.min() < 0 or rows.max() >= dataset.n_units):
+            raise InputError(
+                f"units holds {rows.min()} to {rows.max()}; pixels are numbered 0 to {dataset.n_units - 1}."
+            )
+        image, y, x = dataset.position(rows)
+        return {"image": [dataset.image_ids[i] for i in image], "row": y.tolist(), "column": x.tolist()}

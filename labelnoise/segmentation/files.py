@@ -1,0 +1,342 @@
+"""The user's own masks: a folder of images and class maps, read and written.
+
+==================  ==========================================================================================
+what                how
+==================  ==========================================================================================
+``masks/*.png``     one class id per pixel (grey or palette PNG of 8 or 16 bits, or ``.npy``)
+``images/*``        the image of the same stem: PNG, JPEG, TIFF, BMP or ``.npy``; the folder may be missing
+``true/*``          the true class maps, where they are known (`write_masks` makes them after a corruption)
+``classes.json``    ``{"class_names": [...], "ignore": 255}``, and what else `write_masks` keeps; or
+``classes.txt``     one class name per line, in the order of their ids
+``objects.npz``     the objects of each image, and ``true_objects.npz``
+==================  ==========================================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelnoise.core.validation import InputError
+from labelnoise.segmentation.dataset import MaskDataset
+from labelnoise.segmentation.images import LazyImages, read_index_png, write_png
+from labelnoise.segmentation.objects import MaskObject
+
+__all__ = ["IGNORE", "IMAGE_ENDINGS", "files_by_stem", "pair_by_stem", "read_masks", "write_masks"]
+
+#: File endings of images.
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".npy")
+MASK_ENDINGS = (".png", ".npy", ".tif", ".tiff", ".bmp")
+#: The number that stands for "no label" where a folder does not say another.
+IGNORE = 255
+
+
+def read_masks(
+    path: str | Path, *, class_names: Sequence[str] | None = None, ignore: int | None = None
+) -> MaskDataset:
+    """Read a folder of masks and, where they are there, of images, true masks and objects.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder that holds ``masks/``.
+    class_names : sequence of str, optional
+        Instead of ``classes.json`` or ``classes.txt``. Without any of them the ids name the classes.
+    ignore : int, optional
+        The number that means "no label"; by default what ``classes.json`` says, else 255.
+
+    Returns
+    -------
+    MaskDataset
+        Images are read when they are asked for.
+
+    Raises
+    ------
+    InputError
+        In one sentence: what is wrong in which file, and how to mend it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> (folder / "masks").mkdir()
+    >>> write_png(np.array([[0, 1, 255]], dtype=np.uint8), folder / "masks" / "a.png")
+    >>> _ = (folder / "classes.txt").write_text("road\\ncar\\n")
+    >>> data = read_masks(folder)
+    >>> data.image_ids, data.class_names, data.given
+    (('a',), ('road', 'car'), array([ 0,  1, -1], dtype=int8))
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {str(path)!r}; name the one that holds masks/ and images/.")
+    masks = files_by_stem(folder / "masks", MASK_ENDINGS)
+    if not masks:
+        raise InputError(
+            f"{folder / 'masks'} holds no mask ({', '.join(MASK_ENDINGS)}); put one per image there."
+        )
+    notes = _read_notes(folder)
+    known = class_names or notes.get("class_names") or _read_names(folder / "classes.txt")
+    ignore = int(notes.get("ignore", IGNORE)) if ignore is None else ignore
+    order = [stem for stem in notes.get("image_ids", ()) if stem in masks] or sorted(masks)
+    order += sorted(masks.keys() - set(order))
+    names = tuple(known) if known else _numbered(masks, ignore)
+    fields: dict[str, Any] = {"image_ids": tuple(order), "source": str(folder)}
+    if (folder / "images").is_dir():
+        images = files_by_stem(folder / "images", IMAGE_ENDINGS)
+        fields["images"] = LazyImages([paths for _, paths in pair_by_stem(order, images, folder / "images")])
+    if (folder / "true").is_dir():
+        true = files_by_stem(folder / "true", MASK_ENDINGS)
+        paths = [item for _, item in pair_by_stem(order, true, folder / "true")]
+        fields["true"] = (_named(item, ignore, len(names)) for item in paths)
+    for what in ("objects", "true_objects"):
+        if (folder / f"{what}.npz").is_file():
+            fields[what] = _read_objects(folder / f"{what}.npz", len(order))
+    fields["splits"] = {key: np.isin(order, stems) for key, stems in dict(notes.get("splits", {})).items()}
+    fields["meta"] = dict(notes.get("meta", {}))
+    return MaskDataset.from_masks(
+        (_named(masks[stem], ignore, len(names)) for stem in order),
+        names,
+        name=str(notes.get("name", folder.name)),
+        ignore=ignore,
+        **fields,
+    )
+
+
+def write_masks(dataset: MaskDataset, path: str | Path) -> list[Path]:
+    """Write a data set as a new folder that `read_masks` reads back as an equal one; all of it, or nothing.
+
+    Image files are copied byte for byte. An existing folder is never written into, so that originals stay.
+
+    Parameters
+    ----------
+    dataset : MaskDataset
+    path : str or Path
+        A folder that does not exist yet, or is empty, or was written by this function before and is no
+        source of ``dataset``.
+
+    Returns
+    -------
+    list of Path
+        The folder.
+
+    Raises
+    ------
+    InputError
+        The folder holds something else, or an image has a name that no file can have.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> data = MaskDataset.from_masks([[[0, 1]]], ("a", "b"), name="two")
+    >>> target = write_masks(data, Path(tempfile.mkdtemp()) / "copy")[0]
+    >>> read_masks(target).content_hash() == data.content_hash()
+    True
+    """
+    folder = Path(os.path.realpath(path))
+    _check_target(dataset, folder)
+    if not folder.parent.is_dir():
+        raise InputError(f"{folder} lies in a folder that does not exist; make {str(folder.parent)!r} first.")
+    temporary = folder.with_name(f".{folder.name[:80]}.{os.getpid()}.{uuid4().hex[:12]}.tmp")
+    temporary.mkdir()
+    try:
+        _write_into(dataset, temporary)
+        if folder.exists():
+            old = folder.with_name(f"{temporary.name}.old")
+            os.replace(folder, old)
+            os.replace(temporary, folder)
+            shutil.rmtree(old)
+        else:
+            os.replace(temporary, folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return [folder]
+
+
+def files_by_stem(folder: Path, endings: Sequence[str]) -> dict[str, Path]:
+    """The files of a folder by their name without ending; two of one stem are refused.
+
+    Raises
+    ------
+    InputError
+        Two files differ only in their ending.
+    """
+    found: dict[str, Path] = {}
+    if not folder.is_dir():
+        return found
+    for item in sorted(folder.iterdir()):
+        if item.suffix.lower() in endings and not item.name.startswith("."):
+            if item.stem in found:
+                raise InputError(
+                    f"{folder} holds both {found[item.stem].name} and {item.name}; keep one of them."
+                )
+            found[item.stem] = item
+    return found
+
+
+def pair_by_stem(stems: Sequence[str], files: Mapping[str, Path], folder: Path) -> list[tuple[str, Path]]:
+    """Each stem with its file.
+
+    Raises
+    ------
+    InputError
+        Some have none.
+    """
+    lacking = [stem for stem in stems if stem not in files]
+    if lacking:
+        more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+        raise InputError(
+            f"{folder} has no file for {lacking[0]!r}{more}; names must match those of the masks."
+        )
+    return [(stem, files[stem]) for stem in stems]
+
+
+def _write_into(dataset: MaskDataset, folder: Path) -> None:
+    wide = dataset.n_classes > IGNORE
+    dtype, ignore = (np.uint16, 65535) if wide else (np.uint8, IGNORE)
+    for sub in ("masks", *(["true"] if dataset.true is not None else [])):
+        (folder / sub).mkdir()
+    if dataset.images is not None:
+        (folder / "images").mkdir()
+    for i, stem in enumerate(dataset.image_ids):
+        maps = {"masks": dataset.mask(i), "true": dataset.true_mask(i)}
+        for sub, array in maps.items():
+            if array is not None:
+                blank = np.where(array < 0, ignore, array.astype(np.int64)).astype(dtype)
+                write_png(blank, folder / sub / f"{stem}.png")
+        if dataset.images is not None:
+            _write_image(dataset.images, i, folder / "images", stem)
+    for what, objects in (("objects", dataset.objects), ("true_objects", dataset.true_objects)):
+        if objects is not None:
+            _write_objects(objects, folder / f"{what}.npz")
+    notes = {
+        "name": dataset.name,
+        "class_names": list(dataset.class_names),
+        "ignore": ignore,
+        "image_ids": list(dataset.image_ids),
+        "splits": {
+            key: [dataset.image_ids[i] for i in np.flatnonzero(mask)] for key, mask in dataset.splits.items()
+        },
+        "meta": dict(dataset.meta),
+        "written_by": "labelnoise",
+    }
+    (folder / "classes.json").write_text(json.dumps(notes, indent=1) + "\n", encoding="utf-8")
+
+
+def _write_image(images: Sequence[NDArray[Any]], i: int, folder: Path, stem: str) -> None:
+    source = images.sources[i] if isinstance(images, LazyImages) else None
+    if isinstance(source, Path) and source.suffix.lower() in IMAGE_ENDINGS:
+        shutil.copyfile(source, folder / f"{stem}{source.suffix.lower()}")
+        return
+    image = np.asarray(images[i])
+    if image.dtype == np.uint8 and (image.ndim == 2 or image.shape[2] == 3):
+        write_png(image, folder / f"{stem}.png")
+    else:
+        np.save(folder / f"{stem}.npy", image, allow_pickle=False)
+
+
+def _write_objects(objects: Sequence[Sequence[MaskObject]], path: Path) -> None:
+    rows = [(i, item) for i, row in enumerate(objects) for item in row]
+    table = [(i, o.object_id, o.label, *o.box, o.crowd, len(o.packed)) for i, o in rows]
+    bits = [item.packed for _, item in rows]
+    with open(path, "wb") as file:
+        np.savez_compressed(
+            file,
+            allow_pickle=False,
+            table=np.array(table, dtype=np.int64).reshape(-1, 9),
+            bits=np.concatenate(bits) if bits else np.zeros(0, dtype=np.uint8),
+        )
+
+
+def _read_objects(path: Path, m: int) -> list[tuple[MaskObject, ...]]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            table, bits = archive["table"], archive["bits"]
+        ends = np.cumsum(table[:, 8])
+        found: list[list[MaskObject]] = [[] for _ in range(m)]
+        for (image, number, label, top, left, height, width, crowd, count), end in zip(table.tolist(), ends):
+            packed = bits[end - count : end]
+            found[image].append(MaskObject(number, label, top, left, (height, width), packed, bool(crowd)))
+    except Exception as error:  # a broken archive can fail in any way
+        raise InputError(
+            f"{path} is not a whole table of objects ({type(error).__name__}); remove it."
+        ) from error
+    return [tuple(row) for row in found]
+
+
+def _check_target(dataset: MaskDataset, folder: Path) -> None:
+    for stem in dataset.image_ids:
+        if Path(stem).name != stem or stem.startswith(".") or "\x00" in stem:
+            raise InputError(f"The image {stem!r} cannot be a file's name; rename it before writing.")
+    if folder.is_file():
+        raise InputError(f"{folder} is a file; name a folder that does not exist yet.")
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    source = Path(os.path.realpath(dataset.source)) if dataset.source else None
+    if source == folder or _holds_images(dataset, folder):
+        raise InputError(f"{folder} holds the originals, which are never overwritten; name another folder.")
+    notes = folder / "classes.json"
+    if not notes.is_file() or _read_notes(folder).get("written_by") != "labelnoise":
+        raise InputError(f"{folder} holds other files; name a folder that does not exist yet.")
+
+
+def _holds_images(dataset: MaskDataset, folder: Path) -> bool:
+    images = dataset.images
+    sources = images.sources if isinstance(images, LazyImages) else []
+    return any(isinstance(item, Path) and folder in item.resolve().parents for item in sources)
+
+
+def _read_notes(folder: Path) -> dict[str, Any]:
+    path = folder / "classes.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path} cannot be read ({error}); mend it, or write classes.txt instead."
+        ) from error
+    if isinstance(content, list):
+        content = {"class_names": content}
+    names = content.get("class_names") if isinstance(content, dict) else None
+    if not isinstance(names, list) or not all(isinstance(item, str) for item in names):
+        raise InputError(
+            f"{path} has no list of texts 'class_names'; name every class, in the order of the ids."
+        )
+    return dict(content)
+
+
+def _read_names(path: Path) -> list[str]:
+    if not path.is_file():
+        return []
+    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def _numbered(masks: Mapping[str, Path], ignore: int) -> tuple[str, ...]:
+    highest = 0
+    for path in masks.values():
+        values = np.unique(read_index_png(path))
+        values = values[values != ignore]
+        highest = max(highest, int(values.max(initial=0)))
+    return tuple(str(index) for index in range(highest + 1))
+
+
+def _named(path: Path, ignore: int, k: int) -> NDArray[Any]:
+    """A mask whose ids are classes; the message for others names the file."""
+    mask = read_index_png(path)
+    wrong = np.setdiff1d(np.unique(mask), [-1, ignore])
+    wrong = wrong[(wrong < 0) | (wrong >= k)]
+    if len(wrong):
+        raise InputError(
+            f"{path} holds {int(wrong[0])}; class ids are 0 to {k - 1} and {ignore} means 'no label'. Name more "
+            "classes in classes.json, or say another 'ignore' there."
+        )
+    return mask

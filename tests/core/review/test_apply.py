@@ -1,0 +1,75 @@
+"""A corrected copy is what was decided, says so, and goes back to the bit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from labelnoise.core.dataset import Dataset
+from labelnoise.core.review.apply import Provenance, apply_decisions, undo_decisions
+from labelnoise.core.review.decisions import Decision, Decisions
+from labelnoise.core.validation import InputError
+
+DATA = Dataset(name="zoo", given=np.array([0, 1, 2, -1]), class_names=("cat", "dog", "owl"))
+
+
+def made(*decisions: Decision, **header: str) -> Decisions:
+    given = {"domain": "pets", "dataset": "zoo", "data_hash": DATA.content_hash(), **header}
+    return Decisions(decisions=decisions, **given)
+
+
+ACCEPT = Decision(1, "1", "dog", "accept", "cat")
+KEEP = Decision(2, "2", "owl", "reject", "owl")
+
+
+def test_only_what_was_decided_changes_and_the_original_stays(tmp_path: Path) -> None:
+    before = DATA.given.copy()
+    corrected, record = apply_decisions(DATA, made(ACCEPT, KEEP), domain="pets")
+    assert corrected.given.tolist() == [0, 0, 2, -1]
+    np.testing.assert_array_equal(DATA.given, before)
+    assert [(c.index, c.old, c.new) for c in record.changes] == [(1, "dog", "cat")]
+    assert (record.reviewed, record.before) == (2, DATA.content_hash())
+    record.save(tmp_path / "r.json")
+    assert Provenance.load(tmp_path / "r.json") == record
+
+
+def test_undo_gives_the_same_bits_back() -> None:
+    fill = Decision(3, "3", "", "other", "owl")
+    corrected, record = apply_decisions(DATA, made(ACCEPT, fill), domain="pets")
+    assert corrected.given.tolist() == [0, 0, 2, 2]
+    restored = undo_decisions(corrected, record)
+    np.testing.assert_array_equal(restored.given, DATA.given)
+    with pytest.raises(InputError, match="nothing to undo"):
+        undo_decisions(DATA, record)
+    with pytest.raises(InputError, match="is not what apply wrote"):
+        undo_decisions(corrected.with_labels(np.array([2, 2, 2, 2])), record)
+
+
+@pytest.mark.parametrize(
+    ("decisions", "sentence"),
+    [
+        (made(ACCEPT, data_hash="00"), "is other data"),
+        (made(ACCEPT, domain="text"), "use 'labelnoise text apply'"),
+        (made(Decision(9, "9", "dog", "accept", "cat")), "Row 9 was judged but there are 4 rows"),
+        (made(Decision(1, "1", "owl", "accept", "cat")), "has the label 'dog', the decision judged 'owl'"),
+        (made(Decision(1, "1", "dog", "other", "cow")), "'cow'; the classes are cat, dog, owl"),
+    ],
+)
+def test_decisions_about_something_else_are_refused(decisions: Decisions, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        apply_decisions(DATA, decisions, domain="pets")
+
+
+def test_an_edited_record_is_refused(tmp_path: Path) -> None:
+    corrected, record = apply_decisions(DATA, made(ACCEPT), domain="pets")
+    edited = replace(record, changes=(replace(record.changes[0], old="owl"),))
+    with pytest.raises(InputError, match="does not lead back"):
+        undo_decisions(corrected, edited)
+    path = tmp_path / "r.json"
+    for content in (b"", b"{}", b'{"format": "labelnoise-provenance", "version": 1}', b"\xff"):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match="no record of applied decisions"):
+            Provenance.load(path)
