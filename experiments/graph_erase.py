@@ -58,46 +58,33 @@ def sgc8(graph: Any) -> np.ndarray:
     return LogisticRegression(max_iter=1000).fit(x[rows], graph.given[rows]).predict(x)
 
 
-def propagation(graph: Any) -> np.ndarray:
-    """Labels alone, by personalised PageRank with restart 0.1, classes balanced."""
-    from labelnoise.graph.propagation import gcn_adjacency
-
-    rows = np.flatnonzero(graph.masks["train"] & graph.labelled)
-    start = np.zeros((graph.n_nodes, graph.n_classes))
-    start[rows, graph.given[rows]] = 1.0
-    start /= np.maximum(start.sum(axis=0), 1)
-    smooth, mass = gcn_adjacency(graph.adjacency), start
-    for _ in range(50):
-        mass = 0.9 * (smooth @ mass) + 0.1 * start
-    return mass.argmax(axis=1)
-
-
 def predict(method: str, graph: Any, seed: int, options: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
     """Classes of all nodes, and what else is worth keeping."""
-    from labelnoise.graph.erase import PUBLISHED, EraseConfig, train_erase
-    from labelnoise.graph.models import train_node_classifier
-    from labelnoise.graph.prototypes import train_prototypes
+    from labelnoise.graph.train_methods import train_graph
 
     if method.startswith("oracle-"):
-        return predict(method.removeprefix("oracle-"), graph.with_labels(graph.true, true=graph.true), seed, options)
+        known = graph.with_labels(graph.true, true=graph.true)
+        return predict(method.removeprefix("oracle-"), known, seed, options)
     if method == "sgc8":
         return sgc8(graph), {}
-    if method == "propagation":
-        return propagation(graph), {}
-    if method == "prototypes":
-        return train_prototypes(graph, seed=seed).predicted, {}
-    if method == "gcn":
-        clean = np.where(graph.masks["val"], graph.true, graph.given)
-        best, _ = train_node_classifier(graph, clean, graph.masks["train"], graph.masks["val"], seed=seed)
-        return best.argmax(axis=1), {}
     if method == "erase":
-        config = replace(PUBLISHED.get(graph.name, EraseConfig()), **options)
-        found = train_erase(graph, config, seed=seed)
-        return found.predicted, {"epoch": found.epoch, "last_epoch": found.history[-1]["epoch"]}
-    raise SystemExit(f"Unknown method {method!r}; choose from {', '.join(METHODS)}.")
+        from labelnoise.graph.erase import train_erase
+
+        trained = train_erase(graph, seed, **options)
+    elif method == "erase-noisy":
+        from labelnoise.graph.erase import train_erase
+
+        trained = train_erase(graph, seed, validation_labels="noisy", **options)
+    elif method == "erase-prototypes":
+        from labelnoise.graph.prototypes import train_prototypes
+
+        trained = train_prototypes(graph, seed)
+    else:
+        trained = train_graph(graph, method, seed)
+    return trained.predicted, {"chosen": trained.chosen, "epochs": len(trained.history)}
 
 
-METHODS = ("erase", "prototypes", "sgc8", "gcn", "propagation", "oracle-sgc8", "oracle-prototypes")
+METHODS = ("erase-prototypes", "sgc8", "oracle-sgc8", "oracle-erase-prototypes", "plain-gcn", "erase")
 
 
 def main() -> None:

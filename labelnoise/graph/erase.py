@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from labelnoise.core.noise import Corruption
 from labelnoise.core.random import generator
+from labelnoise.core.trained import Trained
 from labelnoise.core.validation import NO_LABEL, InputError, as_rate, choose
 from labelnoise.graph.dataset import GraphDataset
-from labelnoise.graph.train import NodePrediction
+from labelnoise.graph.splits import Splits, split_info, split_labels
 
 __all__ = ["ERASE_SEED", "PUBLISHED", "EraseConfig", "erase_protocol", "lazy_walk", "semantic_labels", "train_erase"]
 
 Matrix = NDArray[np.float64]
 Labels = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 #: Seed of the corruption in the published experiments.
 ERASE_SEED = 123
-SELECTIONS = ("clean-validation", "noisy-validation", "last")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,14 +211,15 @@ def semantic_labels(z: Matrix, soft: Matrix, train: Labels, *, beta: float) -> M
 
 def train_erase(
     dataset: GraphDataset,
-    config: EraseConfig | None = None,
+    seed: int,
     *,
-    train_mask: ArrayLike | None = None,
-    val_mask: ArrayLike | None = None,
-    seed: int = 0,
-    select: str = "clean-validation",
-) -> NodePrediction:
-    """Train ERASE and predict the classes of all nodes.
+    config: EraseConfig | None = None,
+    splits: Splits | None = None,
+    validation_labels: Literal["auto", "clean", "noisy"] = "auto",
+    select: Literal["best", "last"] = "best",
+    **changes: Any,
+) -> Trained:
+    """Embeddings by coding rate reduction on labels denoised over the edges, a logistic regression on top.
 
     Labels of training nodes are smoothed over the edges among them, once. In each epoch the embeddings' similarity
     to class prototypes joins them, a walk over all edges follows, and the most likely classes of all nodes shape
@@ -229,29 +229,44 @@ def train_erase(
     Parameters
     ----------
     dataset : GraphDataset
-        With features. Labels of nodes outside the masks are not looked at.
+        With features. Labels of nodes outside the splits are not looked at.
+    seed : int
+        Of weights and dropout, and of splits where there are none.
     config : EraseConfig, optional
         By default the published one for the dataset's name, or that for Cora.
-    train_mask, val_mask : array_like of bool, shape (n,), optional
-        By default the splits "train" and "val".
-    seed : int
-        Of weights and dropout.
+    splits : mapping of str to ndarray of bool, optional
+        "train", "validation", "test"; by default `labelnoise.graph.splits.node_splits`.
+    validation_labels : str
+        Which labels of the validation nodes choose the epoch: ``"clean"`` (published), ``"noisy"``, or ``"auto"``:
+        clean ones where ``dataset.true`` is known, else noisy ones. `Trained.selected_by` says which.
     select : str
-        ``"clean-validation"`` (published): the epoch with the highest accuracy on the true labels of the validation
-        nodes, which needs ``dataset.true``; ``"noisy-validation"``: on their given labels; ``"last"``.
+        ``"best"``: the epoch with the highest validation accuracy; ``"last"``, as without validation nodes.
+    **changes
+        Single fields of the configuration, such as ``epochs=100``.
 
     Returns
     -------
-    NodePrediction
+    Trained
 
     Raises
     ------
     InputError
-        No features, no labelled training or validation node, no true labels to select by, unknown selection.
+        No features, no labelled training node, clean selection without true labels, options out of range.
+
+    Notes
+    -----
+    Time per epoch O(m d + n d^2 + K d^3), d the width, m the edges; the loss needs O(d^2) memory beside the embeddings.
 
     References
     ----------
     Chen et al. 2024, ERASE: Error-resilient representation learning on graphs (arXiv 2312.08852).
+
+    Examples
+    --------
+    >>> from labelnoise.graph.embedded import papers
+    >>> result = train_erase(papers(300), 0, hidden=16, width=12, epochs=3)
+    >>> result.selected_by, [entry["epoch"] for entry in result.history]
+    ('clean validation accuracy', [0, 1, 2])
     """
     import torch
 
@@ -260,15 +275,23 @@ def train_erase(
     from labelnoise.graph.models import one_thread
 
     started = time.process_time()
-    config = config or PUBLISHED.get(dataset.name, EraseConfig())
-    choose(select, SELECTIONS, "selection")
-    train, val, val_labels = _splits(dataset, train_mask, val_mask, select)
+    config = _configured(config or PUBLISHED.get(dataset.name, EraseConfig()), changes)
+    choose(select, ("best", "last"), "selection")
+    choose(validation_labels, ("auto", "clean", "noisy"), "kind of validation labels")
+    if dataset.x.shape[1] == 0:
+        raise InputError("The graph has no node features; ERASE needs some.")
+    if validation_labels == "auto":
+        validation_labels = "noisy" if dataset.true is None else "clean"
+    labels = split_labels(dataset, splits, validation_labels if select == "best" else "noisy", seed)[1]
+    train = np.flatnonzero(labels["train"] >= 0)
+    judge = labels.get("validation", np.full(dataset.n_nodes, NO_LABEL))
+    val = np.flatnonzero(judge >= 0) if select == "best" else np.zeros(0, dtype=np.int64)
     n, k = dataset.n_nodes, dataset.n_classes
     soft = np.zeros((n, k))
     soft[train, dataset.given[train]] = 1.0
     inside = sp.diags_array(np.isin(np.arange(n), train).astype(float))
     soft = lazy_walk(inside @ dataset.adjacency @ inside, soft, own=config.alpha, steps=config.steps)
-    best, kept, since, history = -1.0, None, -1, []
+    best, kept, chosen, history = -1.0, np.zeros((n, k)), 0, []
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(generator(seed, "erase").integers(2**62)))
         network = ErasedGAT(
@@ -291,70 +314,43 @@ def train_erase(
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
+            entry: dict[str, Any] = {"epoch": epoch, "loss": float(loss.detach())}
+            history.append(entry)
             final = epoch == config.epochs - 1
-            if select == "last" and not final:
-                continue
-            if not final and epoch % config.evaluate_every:
+            if not final and (len(val) == 0 or epoch % config.evaluate_every):
                 continue
             network.eval()
             with torch.no_grad():
                 unit = torch.nn.functional.normalize(network(), dim=1).numpy()
             probs = _logistic(unit, train, hard[train], k)
-            accuracy = float((probs[val].argmax(axis=1) == val_labels).mean()) if len(val) else 0.0
-            history.append({"epoch": epoch, "loss": float(loss.detach()), "validation": accuracy})
-            if accuracy > best or select == "last":
-                best, kept, since = accuracy, probs, epoch
-            elif epoch - since >= config.patience:
+            if len(val) == 0:
+                kept, chosen = probs, epoch
+                continue
+            accuracy = entry["validation"] = float((probs[val].argmax(axis=1) == judge[val]).mean())
+            if accuracy > best:
+                best, kept, chosen = accuracy, probs, epoch
+            elif epoch - chosen >= config.patience:
                 break
-    assert kept is not None
-    named = {
-        "clean-validation": "clean validation accuracy",
-        "noisy-validation": "noisy validation accuracy",
-        "last": "last epoch",
-    }
-    return NodePrediction(
+    return Trained(
         method="erase",
         predicted=kept.argmax(axis=1).astype(np.int64),
         probs=kept,
         history=tuple(history),
-        epoch=since,
-        selected_by=named[select],
-        info={**asdict(config), "seed": seed, "cpu_seconds": round(time.process_time() - started, 3)},
+        selected_by=f"{validation_labels} validation accuracy" if len(val) else "last epoch",
+        chosen=chosen,
+        info={
+            **asdict(config),
+            **split_info(splits, seed),
+            "seed": seed,
+            "cpu_seconds": round(time.process_time() - started, 3),
+        },
     )
 
 
-def _splits(
-    dataset: GraphDataset, train_mask: ArrayLike | None, val_mask: ArrayLike | None, select: str
-) -> tuple[Labels, Labels, Labels]:
-    """Rows to learn from, rows to select by, and the labels of the latter."""
-
-    def rows(mask: ArrayLike | None, name: str, labels: Labels) -> Labels:
-        chosen = dataset.masks.get(name) if mask is None else np.asarray(mask)
-        if chosen is None:
-            return np.zeros(0, dtype=np.int64)
-        if chosen.dtype != bool or chosen.shape != labels.shape:
-            raise InputError(f"{name}_mask is {chosen.dtype} of shape {chosen.shape}; {len(labels)} booleans are needed.")
-        return np.flatnonzero(chosen & (labels >= 0))
-
-    if dataset.x.shape[1] == 0:
-        raise InputError("The graph has no node features; ERASE needs some.")
-    train = rows(train_mask, "train", dataset.given)
-    if len(train) == 0:
-        raise InputError("No training node carries a label; give train_mask, or a graph with a split 'train'.")
-    if select == "last":
-        return train, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    labels = dataset.given
-    if select == "clean-validation":
-        if dataset.true is None:
-            raise InputError(
-                "Selection by clean validation needs true labels, which the graph lacks; "
-                'pass select="noisy-validation" or "last".'
-            )
-        labels = dataset.true
-    val = rows(val_mask, "val", labels)
-    if len(val) == 0:
-        raise InputError('No validation node carries a label; give val_mask, or pass select="last".')
-    return train, val, labels[val]
+def _configured(config: EraseConfig, changes: Mapping[str, Any]) -> EraseConfig:
+    for name in changes:
+        choose(name, [field.name for field in fields(EraseConfig)], "option of ERASE")
+    return replace(config, **changes)
 
 
 def _unit_sum(x: Any) -> Any:

@@ -1,7 +1,8 @@
-"""ERASE and the prototype mixture against direct formulas, on a tiny graph."""
+"""ERASE against direct formulas, on a tiny graph."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from labelnoise.graph.erase import (
     semantic_labels,
     train_erase,
 )
-from labelnoise.graph.prototypes import prototype_mixture, train_prototypes
 
 torch = pytest.importorskip("torch")
 
@@ -149,13 +149,14 @@ def test_training_learns_repeats_and_keeps_the_global_state() -> None:
     graph = communities()
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    first, again = train_erase(graph, FAST, seed=1), train_erase(graph, FAST, seed=1)
+    first, again = train_erase(graph, 1, config=FAST), train_erase(graph, 1, config=FAST)
     assert torch.equal(before, torch.get_rng_state())
     np.testing.assert_array_equal(first.probs, again.probs)
-    assert not np.array_equal(first.probs, train_erase(graph, FAST, seed=2).probs)
+    assert not np.array_equal(first.probs, train_erase(graph, 2, config=FAST).probs)
     assert (first.predicted == graph.true).mean() > 0.8
     assert first.selected_by == "clean validation accuracy"
-    assert max(row["validation"] for row in first.history) == first.history[first.epoch // 4]["validation"]
+    judged = [row["validation"] for row in first.history if "validation" in row]
+    assert len(judged) == 4 and max(judged) == first.history[first.chosen]["validation"]
 
 
 def test_labels_outside_the_masks_change_nothing() -> None:
@@ -164,37 +165,37 @@ def test_labels_outside_the_masks_change_nothing() -> None:
     hidden = ~(graph.masks["train"] | graph.masks["val"])
     other[hidden] = -1
     masked = graph.with_labels(other, true=graph.true)
-    for select in ("noisy-validation", "last"):
-        np.testing.assert_array_equal(
-            train_erase(graph, FAST, select=select).probs, train_erase(masked, FAST, select=select).probs
-        )
-    np.testing.assert_array_equal(train_prototypes(graph).probs, train_prototypes(masked).probs)
+    for options in ({"validation_labels": "noisy"}, {"select": "last"}):
+        one, two = (train_erase(g, 0, config=FAST, **options) for g in (graph, masked))
+        np.testing.assert_array_equal(one.probs, two.probs)
+
+
+def test_what_chose_the_epoch_is_said() -> None:
+    graph = communities()
+    unknown = replace(graph, true=None)
+    assert train_erase(unknown, 0, config=FAST).selected_by == "noisy validation accuracy"
+    last = train_erase(graph, 0, config=FAST, select="last")
+    assert (last.selected_by, last.chosen) == ("last epoch", 11)
+    only = {"train": graph.masks["train"]}
+    assert train_erase(graph, 0, config=FAST, splits=only, epochs=2).selected_by == "last epoch"
 
 
 def test_a_class_without_a_training_node_survives() -> None:
     graph = communities(n_classes=4)
-    assert train_erase(graph, FAST).probs[:, 3].max() < 0.5
-    found = train_prototypes(graph)
-    assert (found.probs[:, 3] == 0).all()
-    np.testing.assert_allclose(found.probs.sum(axis=1), 1)
+    assert train_erase(graph, 0, config=FAST).probs[:, 3].max() < 0.5
 
 
 def test_refusals() -> None:
     graph = communities()
-    with pytest.raises(InputError, match="true labels"):
-        train_erase(graph.with_labels(graph.given, true=None), FAST)
+    unknown = replace(graph, true=None)
+    with pytest.raises(InputError, match="true"):
+        train_erase(unknown, 0, config=FAST, validation_labels="clean")
     with pytest.raises(InputError, match="No training node"):
-        train_erase(graph, FAST, train_mask=np.zeros(60, dtype=bool))
+        train_erase(graph, 0, config=FAST, splits={"train": np.zeros(60, dtype=bool)})
     with pytest.raises(InputError, match="multiple"):
         EraseConfig(hidden=30)
-    with pytest.raises(InputError, match="No unit"):
-        prototype_mixture(np.eye(3), np.zeros((3, 2)))
-
-
-def test_prototypes_with_wrong_labels_recover_the_groups() -> None:
-    graph = communities()
-    joined = graph.degree > 0
-    assert (train_prototypes(graph).predicted == graph.true)[joined].mean() > 0.9
+    with pytest.raises(InputError, match="option of ERASE"):
+        train_erase(graph, 0, width_of_it=3)
 
 
 def test_configuration_file_holds_the_published_settings() -> None:
