@@ -18,7 +18,15 @@ from labelnoise.core.validation import NO_LABEL, InputError, as_rate, choose
 from labelnoise.graph.dataset import GraphDataset
 from labelnoise.graph.splits import Splits, split_info, split_labels
 
-__all__ = ["ERASE_SEED", "PUBLISHED", "EraseConfig", "erase_protocol", "lazy_walk", "semantic_labels", "train_erase"]
+__all__ = [
+    "ERASE_SEED",
+    "PUBLISHED",
+    "EraseConfig",
+    "erase_protocol",
+    "lazy_walk",
+    "semantic_labels",
+    "train_erase",
+]
 
 Matrix = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -139,7 +147,9 @@ def erase_protocol(
     choose(kind, ("symmetric", "asymmetric"), "kind of ERASE noise")
     rate, k = as_rate(rate), dataset.n_classes
     if nodes not in dataset.masks:
-        raise InputError(f"{dataset.name!r} has no split {nodes!r}; it has: {', '.join(dataset.masks) or 'none'}.")
+        raise InputError(
+            f"{dataset.name!r} has no split {nodes!r}; it has: {', '.join(dataset.masks) or 'none'}."
+        )
     if k < 2:
         raise InputError("Labels have one class; a wrong label needs another.")
     draw = np.random.RandomState(seed)

@@ -118,7 +118,9 @@ def test_network_equals_attention_written_out_and_its_gradient_is_right(sparse: 
     mask = torch.tensor(graph.adjacency.toarray() + np.eye(60)) > 0
 
     def attention(values: Any, scores: Any) -> Any:
-        raw = torch.nn.functional.leaky_relu((values @ scores[0])[None, :] + (values @ scores[1])[:, None], 0.2)
+        raw = torch.nn.functional.leaky_relu(
+            (values @ scores[0])[None, :] + (values @ scores[1])[:, None], 0.2
+        )
         return torch.where(mask, raw, -torch.inf).softmax(1) @ values
 
     def direct() -> Any:
