@@ -172,14 +172,15 @@ def train_prototypes(
     targets = np.zeros((dataset.n_nodes, dataset.n_classes))
     targets[rows, labels["train"][rows]] = 1.0
     weighted = weighted_features(dataset.x, dataset.degree)
-    best, chosen, kept, history = -1.0, 0, np.zeros(0), []
+    best, chosen, kept = -1.0, 0, targets
+    history: list[dict[str, float]] = []
     for restart in restarts:
-        # the share of a step that is this many hops old is below a tenth of what it was
+        # by then the walk has restarted with a probability of 92%
         hops = int(np.ceil(2.5 / restart))
-        features = diffused_features(
+        diffused = diffused_features(
             weighted, dataset.adjacency, restart=restart, hops=hops, rank=rank, seed=seed
         )
-        features = _unit(features)
+        features = _unit(diffused)
         for concentration, pull in product(concentrations, pulls):
             probs = prototype_mixture(
                 features, targets, concentration=concentration, pull=pull, iterations=iterations

@@ -142,7 +142,8 @@ def test_network_equals_attention_written_out_and_its_gradient_is_right(sparse: 
 def test_noise_stays_in_the_training_nodes_and_follows_its_map() -> None:
     graph = communities().with_labels(communities().true, true=communities().true)
     noise = erase_protocol(graph, "asymmetric", 0.5, seed=3)
-    assert noise.changed.any() and not noise.changed[~graph.masks["train"]].any()
+    assert noise.changed.any()
+    assert not noise.changed[~graph.masks["train"]].any()
     assert (noise.transition[graph.given, noise.labels] > 0).all()
     np.testing.assert_array_equal(noise.labels, erase_protocol(graph, "asymmetric", 0.5, seed=3).labels)
 
@@ -158,7 +159,8 @@ def test_training_learns_repeats_and_keeps_the_global_state() -> None:
     assert (first.predicted == graph.true).mean() > 0.8
     assert first.selected_by == "clean validation accuracy"
     judged = [row["validation"] for row in first.history if "validation" in row]
-    assert len(judged) == 4 and max(judged) == first.history[first.chosen]["validation"]
+    assert len(judged) == 4
+    assert max(judged) == first.history[first.chosen]["validation"]
 
 
 def test_labels_outside_the_masks_change_nothing() -> None:
