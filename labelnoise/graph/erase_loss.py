@@ -56,9 +56,7 @@ def coding_rate_loss(z: Tensor, labels: Tensor, *, n_classes: int, eps: float, e
 
 class _CodingRate(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any, z: Tensor, labels: Tensor, n_classes: int, eps: float, expansion: float
-    ) -> Tensor:
+    def forward(ctx: Any, z: Tensor, labels: Tensor, n_classes: int, eps: float, expansion: float) -> Tensor:
         n, d = z.shape
         counts = torch.bincount(labels, minlength=n_classes).tolist()
         order = torch.argsort(labels, stable=True)
