@@ -97,13 +97,17 @@ def main() -> None:
     parser.add_argument("--kinds", default="symmetric,asymmetric")
     parser.add_argument("--rates", default=".1,.2,.3,.4,.5")
     parser.add_argument(
-        "--seeds", default="101,102,103,104,105", help="of the noise; the model's seed is the same"
+        "--seeds", default="11,12,13,14,15", help="of the noise; the model's seed is the same"
     )
     parser.add_argument(
         "--evaluate-every", type=int, default=1, help="epochs between two evaluations of ERASE"
     )
     parser.add_argument("--published", action="store_true", help="the settings of the configuration file")
-    parser.add_argument("--json", type=Path, help="file of finished runs, one JSON object a line")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        help="file of finished runs, one JSON object a line; one for each of the two forms",
+    )
     options = parser.parse_args()
     from labelnoise.core.domain import data_root
     from labelnoise.graph.data import load_graph
