@@ -75,9 +75,13 @@ def trace_outlines(mask: ArrayLike) -> list[NDArray[np.int64]]:
 
 
 def _corners(ring: NDArray[np.int64]) -> NDArray[np.int64]:
-    ring = ring[(ring != np.roll(ring, 1, axis=0)).any(axis=1) | (len(ring) == 1)]
+    first = ring[:1]
+    # A pixel passes as often as it has sides on the outline: keep the first of each run, the start included.
+    ring = np.concatenate([first, ring[1:][(ring[1:] != ring[:-1]).any(axis=1)]])
+    while len(ring) > 1 and (ring[-1] == ring[0]).all():
+        ring = ring[:-1]
     if len(ring) < 3:
-        return ring[:1] if len(ring) == 0 else ring
+        return ring
     before, after = ring - np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0) - ring
     keep = (before != after).any(axis=1)
     keep[0] = True
