@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,9 @@ def main() -> None:
         for name, made in KINDS.items():
             if name.startswith("markov") and size > 512:
                 continue
-            print(f"{size} x {size}, {classes} classes, {name}: {rate(lambda: made(labels, 0), labels.size):.1f} MP/s")
+            print(
+                f"{size} x {size}, {classes} classes, {name}: {rate(partial(made, labels, 0), labels.size):.1f} MP/s"
+            )
     root = data_root("segmentation")
     if root is None or not (root / "jsrt").is_dir():
         print("chest X-rays: not on this machine")

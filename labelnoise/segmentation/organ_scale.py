@@ -82,7 +82,9 @@ def organ_scale(
         small = scale(_resized(crop, shape), steps, grow=not shrink)
         made = _resized(small, (crop.shape[0], crop.shape[1]))
         target = out[window]
-        target[(crop & ~made) if shrink else (made & (target == background))] = background if shrink else label
+        target[(crop & ~made) if shrink else (made & (target == background))] = (
+            background if shrink else label
+        )
     out[array < 0] = array[array < 0]
     return out
 

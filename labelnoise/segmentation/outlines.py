@@ -47,22 +47,24 @@ def trace_outlines(mask: ArrayLike) -> list[NDArray[np.int64]]:
     for way, (dy, dx, corner_y, corner_x) in enumerate(
         [(-1, 0, 0, 0), (0, 1, 0, 1), (1, 0, 1, 1), (0, -1, 1, 0)]
     ):
-        y, x = np.nonzero(solid[1:-1, 1:-1] & ~solid[1 + dy : solid.shape[0] - 1 + dy, 1 + dx : width - 2 + dx])
+        y, x = np.nonzero(
+            solid[1:-1, 1:-1] & ~solid[1 + dy : solid.shape[0] - 1 + dy, 1 + dx : width - 2 + dx]
+        )
         pixels.append(np.stack([y, x], axis=1))
         keys.append(((y + 1 + corner_y) * width + x + 1 + corner_x) * 4 + way)
     key, points = np.concatenate(keys), np.concatenate(pixels)
     order = np.argsort(key)
     key, points = key[order], points[order]
-    way = key % 4
-    ends = key // 4 + _STEP_Y[way] * width + _STEP_X[way]
+    ways = key % 4
+    ends = key // 4 + _STEP_Y[ways] * width + _STEP_X[ways]
     following = np.full(len(key), -1)
     # A left turn first: where two pixels touch at a corner only, the outline passes on to the other one.
     for turn in (1, 0, -1):
-        wanted = ends * 4 + (way + turn) % 4
+        wanted = ends * 4 + (ways + turn) % 4
         place = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
         following = np.where(key[place] == wanted, place, following)
     chain, seen, rings = following.tolist(), bytearray(len(key)), []
-    for start in np.flatnonzero(way == 0).tolist():
+    for start in np.flatnonzero(ways == 0).tolist():
         if seen[start]:
             continue
         walk, at = [], start

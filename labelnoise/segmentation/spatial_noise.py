@@ -28,8 +28,8 @@ from labelnoise.segmentation.relative import relative_noise
 
 __all__ = [
     "MaskCorruption",
-    "coco",
     "coarse_polygons",
+    "coco",
     "displacement",
     "follow_labels",
     "markov",
