@@ -171,7 +171,9 @@ class LazyAudio(Sequence[Wave]):
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         if int(sample_rate) != sample_rate or sample_rate < 1:
-            raise InputError(f"The sample rate is {sample_rate!r}; give a whole number of samples per second.")
+            raise InputError(
+                f"The sample rate is {sample_rate!r}; give a whole number of samples per second."
+            )
         self.sources = list(sources)
         self.sample_rate = int(sample_rate)
         self._read = read
@@ -219,7 +221,9 @@ class LazyAudio(Sequence[Wave]):
         source = self.sources[clip]
         if not isinstance(source, str | Path):
             wave = self[clip]
-            return hashlib.blake2b(f"{self.sample_rate}:".encode() + wave.tobytes(), digest_size=16).hexdigest()
+            return hashlib.blake2b(
+                f"{self.sample_rate}:".encode() + wave.tobytes(), digest_size=16
+            ).hexdigest()
         try:
             state = Path(source).stat()
             key = (str(source), state.st_size, state.st_mtime_ns)
