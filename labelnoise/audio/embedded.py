@@ -219,7 +219,7 @@ def _repeated(
     )
     wave = np.zeros(len(t))
     for start in np.arange(0, 1, 1 / speed):
-        at = max(0, int((start + rng.normal(0, 0.01)) * RATE))
+        at = min(max(0, int((start + rng.normal(0, 0.01)) * RATE)), len(t) - 1)
         part = sound[: len(t) - at]
         wave[at : at + len(part)] += part * rng.uniform(0.6, 1)
     return wave
