@@ -16,7 +16,9 @@ from labelnoise.core.validation import InputError, choose
 __all__ = ["PRESETS", "LogMelConfig", "as_config", "log_mel"]
 
 #: Frames transformed at a time: their spectra stay in the processor's cache, and memory does not grow with a clip.
-_BLOCK_FRAMES = 128
+_BLOCK_FRAMES = 512
+#: Neighbouring mel bands computed by one product: few enough that it skips most bins, which are 0 for them.
+_BAND_GROUP = 16
 
 
 @dataclass(frozen=True)
@@ -162,25 +164,28 @@ def log_mel(wave: NDArray[np.float32], config: str | LogMelConfig = "16k64") -> 
     settings = as_config(config)
     wave = np.asarray(wave, dtype=np.float32)
     check_wave(wave, "The clip")
-    window, bands, first, last = _tables(settings)
+    window, groups = _tables(settings)
     with torch.inference_mode():
         frames = _frames(torch.from_numpy(np.ascontiguousarray(_scaled(wave, settings))), settings)
         made = torch.empty((len(frames), settings.n_mels))
         for start in range(0, len(frames), _BLOCK_FRAMES):
             spectrum = torch.fft.rfft(frames[start : start + _BLOCK_FRAMES] * window, n=settings.n_fft)
-            parts = torch.view_as_real(spectrum[:, first:last]).square_()
-            power = parts.sum(-1)
+            parts = torch.view_as_real(spectrum)
+            # Several times as quick as abs() or a sum over the last axis.
+            power = parts[..., 0].square().addcmul_(parts[..., 1], parts[..., 1])
             if settings.power == 1:
                 power.sqrt_()
-            torch.mm(power, bands, out=made[start : start + _BLOCK_FRAMES])
+            block = made[start : start + _BLOCK_FRAMES]
+            for columns, bins, bands in groups:
+                torch.mm(power[:, bins], bands, out=block[:, columns])
         made.add_(settings.log_offset)
         result: NDArray[np.float32] = (made.log_() if settings.log_base == "e" else made.log10_()).numpy()
     return result
 
 
 @lru_cache(maxsize=8)
-def _tables(config: LogMelConfig) -> tuple[Any, Any, int, int]:
-    """Window, mel bands of the bins that reach any band, and those bins' range."""
+def _tables(config: LogMelConfig) -> tuple[Any, list[tuple[slice, slice, Any]]]:
+    """The window, and groups of mel bands, each with its columns, the bins that reach it, and their weights."""
     import torch
     from torchaudio.functional import melscale_fbanks
 
@@ -194,9 +199,13 @@ def _tables(config: LogMelConfig) -> tuple[Any, Any, int, int]:
         norm=None,
         mel_scale=config.mel_scale,
     )
-    used = torch.nonzero(bands.sum(dim=1)).flatten()
-    first, last = int(used[0]), int(used[-1]) + 1
-    return make(config.window, periodic=True), bands[first:last].contiguous(), first, last
+    groups = []
+    for column in range(0, config.n_mels, _BAND_GROUP):
+        part = bands[:, column : column + _BAND_GROUP]
+        used = torch.nonzero(part.sum(dim=1)).flatten()
+        bins = slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 1)
+        groups.append((slice(column, column + part.shape[1]), bins, part[bins].contiguous()))
+    return make(config.window, periodic=True), groups
 
 
 def _scaled(wave: NDArray[np.float32], config: LogMelConfig) -> NDArray[np.float32]:
@@ -214,10 +223,15 @@ def _frames(wave: Any, config: LogMelConfig) -> Any:
     if config.centred:
         half = config.n_fft // 2
         # A clip is mirrored at its ends, which needs more samples than are mirrored.
-        wave = torch.nn.functional.pad(wave, (0, max(0, half + 1 - len(wave))))
-        wave = torch.nn.functional.pad(wave[None], (half, half), mode="reflect")[0]
-        wave = wave[(config.n_fft - config.window) // 2 :]
-        count = 1 + (len(wave) - half - half + (config.n_fft - config.window) // 2) // config.hop
-        return wave.unfold(0, config.window, config.hop)[:count]
-    wave = torch.nn.functional.pad(wave, (0, max(0, config.window - len(wave))))
+        if len(wave) <= half:
+            wave = torch.nn.functional.pad(wave, (0, half + 1 - len(wave)))
+        padded = torch.empty(len(wave) + 2 * half)
+        padded[half:-half] = wave
+        padded[:half] = wave[1 : half + 1].flip(0)
+        padded[-half:] = wave[-half - 1 : -1].flip(0)
+        # The window lies in the middle of the transform's samples.
+        padded = padded[(config.n_fft - config.window) // 2 :]
+        return padded.unfold(0, config.window, config.hop)[: 1 + len(wave) // config.hop]
+    if len(wave) < config.window:
+        wave = torch.nn.functional.pad(wave, (0, config.window - len(wave)))
     return wave.unfold(0, config.window, config.hop)
