@@ -238,7 +238,10 @@ class AudioDataset(Dataset):
             raise InputError("No clip was chosen; a data set has at least one.")
         per_clip = max(len(self.tag_names), 1)
         units = (chosen[:, None] * per_clip + np.arange(per_clip)).reshape(-1)
-        columns = {name: getattr(self, name) for name in COLUMNS}
+        columns: dict[str, Any] = {}
+        for name in COLUMNS:
+            value = getattr(self, name)
+            columns[name] = None if value is None else value[chosen]
         return replace(
             self,
             given=self.given[units],
@@ -248,7 +251,7 @@ class AudioDataset(Dataset):
             files=tuple(self.files[i] for i in chosen),
             audio=None if self.audio is None else self.audio.take(chosen.tolist()),
             splits={name: mask[chosen] for name, mask in self.splits.items()},
-            **{name: None if value is None else value[chosen] for name, value in columns.items()},
+            **columns,
         )
 
     def arrays(self) -> dict[str, Any]:

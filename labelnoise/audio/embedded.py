@@ -29,7 +29,7 @@ RATE = 16000
 #: Level of the background below the event, in decibels, drawn per clip from this range.
 _SIGNAL_TO_NOISE = (0.0, 15.0)
 
-Wave = NDArray[np.float64]
+Wave = NDArray[np.floating[Any]]
 Synth = Callable[[np.random.Generator, Wave], Wave]
 
 

@@ -16,7 +16,7 @@ from labelnoise.core.validation import InputError
 __all__ = ["read_esc50", "read_esc50_votes"]
 
 #: The listening test's names that are not those of the data set.
-_OTHER_NAMES = {"door_knock": "door_wood_knock"}
+_OTHER_NAMES = {"door_knock": "door_wood_knock", "insects_flying": "insects"}
 
 
 def read_esc50(folder: Path) -> AudioDataset:
