@@ -97,7 +97,9 @@ def check_wave(wave: NDArray[Any], name: str) -> None:
     if wave.ndim != 1 or len(wave) == 0:
         raise InputError(f"{name} holds no sample of sound; leave the clip out, or record it again.")
     # One sum finds NaN and infinity alike, without an array of flags; only then is their place looked up.
-    if not np.isfinite(wave.sum()) and not np.isfinite(wave).all():
+    with np.errstate(invalid="ignore", over="ignore"):
+        suspicious = not np.isfinite(wave.sum())
+    if suspicious and not np.isfinite(wave).all():
         place = int(np.flatnonzero(~np.isfinite(wave))[0])
         raise InputError(
             f"{name} holds {wave[place]} at sample {place}; sound is finite numbers, export the clip again."
