@@ -304,6 +304,7 @@ class IssueTable:
             keys.append(-detection.p_wrong[rows])
         index = rows[np.lexsort(keys)]
 
+        named = detection.evidence.get("kind", [""] * n) if kinds is None else kinds
         names = np.array([*dataset.class_names, ""], dtype=object)  # id -1 picks the empty name
         columns: dict[str, Any] = {
             "rank": np.arange(1, len(index) + 1),
@@ -311,7 +312,7 @@ class IssueTable:
             "index": index,
             "given": names[dataset.given[index]],
             "suggested": names[np.asarray(detection.suggested)[index]],
-            "kind": _objects([WRONG_LABEL] * len(index)) if kinds is None else [kinds[i] for i in index],
+            "kind": _objects([str(named[i]) or WRONG_LABEL for i in index]),
         }
         if detection.p_wrong is not None:
             columns["p_wrong"] = np.asarray(detection.p_wrong, dtype=np.float64)[index]
@@ -341,7 +342,9 @@ class IssueTable:
             },
         )
         table = cls(header, columns)
-        evidence = {name: np.asarray(values)[index] for name, values in detection.evidence.items()}
+        evidence = {
+            name: np.asarray(values)[index] for name, values in detection.evidence.items() if name != "kind"
+        }
         table = table.with_columns(evidence, clash="evidence")
         picked = {name: [values[i] for i in index] for name, values in (context or {}).items()}
         return table.with_columns(picked)

@@ -101,4 +101,4 @@ class TextDomain(Domain):
             words = dataset.sentence(int(index))
             words[dataset.position[row]] = f"[{dataset.tokens[row]}]"
             context.append(" ".join(words))
-        return {"token": dataset.tokens[rows].tolist(), "sentence": sentence.tolist(), "context": context}
+        return {"word": dataset.tokens[rows].tolist(), "sentence": sentence.tolist(), "context": context}

@@ -1,0 +1,125 @@
+"""Audio, as the core sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from labelnoise.audio.dataset import AudioDataset
+from labelnoise.audio.detectors import DETECTORS
+from labelnoise.audio.noise import NOISES
+from labelnoise.audio.trainers import TRAINERS
+from labelnoise.core.dataset import Dataset
+from labelnoise.core.domain import DatasetInfo, Domain, data_root
+from labelnoise.core.registry import Registry
+from labelnoise.core.review.cards import Card
+from labelnoise.core.validation import InputError
+
+__all__ = ["AudioDomain"]
+
+
+class AudioDomain(Domain):
+    """Wrong classes of clips, wrong and missing tags."""
+
+    name: ClassVar[str] = "audio"
+    #: A unit is a clip, or a tag of a clip where clips have several.
+    unit: ClassVar[str] = "clip"
+    summary: ClassVar[str] = "Audio: wrong classes of sound clips, wrong and missing tags."
+    default_dataset: ClassVar[str] = "events"
+    default_detector: ClassVar[str] = "flag-nothing"
+    noises: ClassVar[Registry] = NOISES
+    detectors: ClassVar[Registry] = DETECTORS
+    trainers: ClassVar[Registry] = TRAINERS
+
+    def datasets(self) -> Mapping[str, DatasetInfo]:
+        from labelnoise.audio.data import DATASETS
+
+        return DATASETS
+
+    def load(self, source: str, *, root: Path | None = None) -> AudioDataset:
+        from labelnoise.audio.data import load_audio
+
+        return load_audio(source, root=root or data_root("audio"))
+
+    def save(self, dataset: Dataset, path: Path) -> list[Path]:
+        from labelnoise.audio.files import write_clips
+
+        assert isinstance(dataset, AudioDataset)
+        return write_clips(dataset, path)
+
+    def describe(self, dataset: Dataset) -> dict[str, Any]:
+        """Clips, classes or tags, and where labels come from; where the truth is known, how many are wrong.
+
+        Examples
+        --------
+        >>> facts = AudioDomain().describe(AudioDomain().load("events"))
+        >>> facts["clips"], facts["classes"]["bell"], facts["known_wrong_labels"]
+        (300, 31, 30)
+        """
+        assert isinstance(dataset, AudioDataset)
+        tags = dataset.tags
+        facts: dict[str, Any] = {
+            "name": dataset.name,
+            "source": dataset.source,
+            "unit": "tag" if dataset.multilabel else "clip",
+            "clips": dataset.n_clips,
+            "labelled": int(dataset.labelled.sum()),
+            "tags" if dataset.multilabel else "classes": {
+                name: int(count)
+                for name, count in zip(dataset.tag_names or dataset.class_names, (tags == 1).sum(axis=0))
+            },
+            "with_sound": dataset.audio is not None,
+            "splits": {name: int(np.asarray(mask).sum()) for name, mask in dataset.splits.items()},
+        }
+        if dataset.multilabel:
+            facts["tags_per_clip"] = round(float((tags == 1).sum() / dataset.n_clips), 4)
+        if dataset.origin is not None:
+            kinds, counts = np.unique(np.asarray(dataset.origin, dtype=str), return_counts=True)
+            facts["origins"] = {str(kind): int(count) for kind, count in zip(kinds, counts)}
+        if dataset.verified is not None:
+            facts["verified"] = int(dataset.verified.sum())
+        if dataset.recordings is not None:
+            facts["recordings"] = int(dataset.recording_codes().max()) + 1
+        if dataset.is_wrong is not None:
+            facts["known_wrong_labels"] = int(dataset.is_wrong.sum())
+        return facts
+
+    def unit_context(self, dataset: Dataset, units: Sequence[int]) -> dict[str, list[Any]]:
+        """For each unit its clip, its tag where clips have several, and the columns that the data set carries.
+
+        Examples
+        --------
+        >>> data = AudioDataset.from_tags([[1, 0]], ("dog", "rain"), files=("a.wav",))
+        >>> AudioDomain().unit_context(data, [1])
+        {'clip': ['a.wav'], 'tag': ['rain'], 'other_tags': ['dog']}
+        """
+        assert isinstance(dataset, AudioDataset)
+        rows = np.asarray(units, dtype=np.int64)
+        if rows.size and (rows.min() < 0 or rows.max() >= dataset.n_units):
+            raise InputError(
+                f"units holds {rows.min()} to {rows.max()}; they are numbered 0 to {dataset.n_units - 1}."
+            )
+        clips = dataset.clip_of(rows)
+        found: dict[str, list[Any]] = {"clip": [dataset.files[i] for i in clips]}
+        if dataset.multilabel:
+            tags, names = dataset.tag_of(rows), dataset.tag_names
+            matrix = dataset.tags
+            found["tag"] = [names[k] for k in tags]
+            found["other_tags"] = [
+                "; ".join(names[j] for j in np.flatnonzero(matrix[i] == 1) if j != k)
+                for i, k in zip(clips.tolist(), tags.tolist())
+            ]
+        for name in ("origin", "verified", "annotator"):
+            values = getattr(dataset, name)
+            if values is not None:
+                found[name] = [value.item() if hasattr(value, "item") else value for value in values[clips]]
+        return found
+
+    def review_cards(self, dataset: Dataset, units: Sequence[int]) -> list[Card]:
+        """Titles that name the kind of unit."""
+        assert isinstance(dataset, AudioDataset)
+        kind = "tag" if dataset.multilabel else "clip"
+        return [Card(title=f"{kind} {dataset.ids[unit]}") for unit in units]
