@@ -27,9 +27,9 @@ __all__ = [
 
 Splits = Mapping[str, NDArray[np.bool_]]
 
-#: Split by name, and the name under which data sets publish it.
-_PUBLISHED = {"train": "train", "validation": "val", "test": "test"}
-_SHARES = np.array([0.6, 0.2, 0.2])
+#: Split by name, and the names under which data sets publish it.
+_PUBLISHED = {"train": ("train",), "validation": ("val", "validation"), "test": ("test", "eval")}
+_SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
 
 
 def clip_splits(
@@ -37,8 +37,9 @@ def clip_splits(
 ) -> dict[str, NDArray[np.bool_]]:
     """Which clips train, choose the epoch and test: the published splits, or 60, 20 and 20% of each tag drawn.
 
-    Clips of one recording are never drawn into two splits. Where "train" is published but "val" is not, there is
-    no validation split.
+    Where "train" is published but "val" is not, there is no validation split. Where "test" (or "eval") is but
+    "train" is not, the other clips are dealt 75 to 25% to training and validation. Clips of one recording are never
+    drawn into two splits, nor drawn at all if that recording has clips in a published one.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ def clip_splits(
     Raises
     ------
     InputError
-        No labelled clip, published splits that overlap, "verified" where splits are published or where no clip
+        No labelled clip to train on, published splits that overlap, "verified" where splits are published or where no clip
         is verified.
 
     References
@@ -72,32 +73,39 @@ def clip_splits(
     {'train': 181, 'validation': 60, 'test': 59}
     """
     choose(held_out, ("any", "verified"), "kind of held-out clips")
-    if "train" in dataset.splits:
+    published = {
+        name: np.asarray(dataset.splits[key], dtype=bool)
+        for name, keys in _PUBLISHED.items()
+        for key in keys
+        if key in dataset.splits
+    }
+    if "train" in published:
         if held_out == "verified":
             raise InputError(
                 "This data set publishes its splits, so that none is drawn from verified clips; use 'any'."
             )
-        named = {
-            name: np.asarray(dataset.splits[key], dtype=bool)
-            for name, key in _PUBLISHED.items()
-            if key in dataset.splits
-        }
-        return _checked(dataset, named)
-    labelled = (dataset.given >= 0).reshape(dataset.n_clips, -1).any(axis=1)
-    if not labelled.any():
-        raise InputError("No clip carries a label; there is nothing to train on.")
-    dealt = labelled
-    if held_out == "verified":
-        if dataset.verified is None or not (labelled & dataset.verified).any():
-            raise InputError("No labelled clip is marked as verified; use held_out='any'.")
-        dealt = labelled & dataset.verified
+        return _checked(dataset, published)
     recordings = dataset.recording_codes()
+    spoken_for = np.any([*published.values(), np.zeros(dataset.n_clips, dtype=bool)], axis=0)
+    free = (dataset.given >= 0).reshape(dataset.n_clips, -1).any(axis=1)
+    free &= ~np.isin(recordings, recordings[spoken_for])
+    if not free.any():
+        raise InputError("No clip outside published splits carries a label; there is nothing to train on.")
+    dealt = free
+    if held_out == "verified":
+        if dataset.verified is None or not (free & dataset.verified).any():
+            raise InputError("No labelled clip is marked as verified; use held_out='any'.")
+        dealt = free & dataset.verified
+    missing = [name for name in _PUBLISHED if name not in published]
+    shares = np.array([_SHARES[name] for name in missing])
     place = np.full(dataset.n_clips, -1)
-    place[dealt] = _deal(dataset.tags[dealt] == 1, recordings[dealt], generator(seed, "audio splits"))
-    rest = labelled & ~dealt
+    place[dealt] = _deal(
+        dataset.tags[dealt] == 1, recordings[dealt], shares / shares.sum(), generator(seed, "audio splits")
+    )
+    rest = free & ~dealt
     place[rest & ~np.isin(recordings, recordings[place > 0])] = 0
-    masks = {name: place == index for index, name in enumerate(_PUBLISHED)}
-    return {name: mask for name, mask in masks.items() if mask.any()}
+    masks = {**{name: place == index for index, name in enumerate(missing)}, **published}
+    return _checked(dataset, {name: masks[name] for name in _PUBLISHED if masks[name].any()})
 
 
 def split_labels(
@@ -243,9 +251,12 @@ def _score(dataset: AudioDataset, trained: Trained, name: str, clips: NDArray[np
 
 
 def _deal(
-    present: NDArray[np.bool_], recordings: NDArray[np.int64], rng: np.random.Generator
+    present: NDArray[np.bool_],
+    recordings: NDArray[np.int64],
+    shares: NDArray[np.float64],
+    rng: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """A split, 0 to 2, for every clip; whole recordings, the rarest tag first."""
+    """The number of a split for every clip; whole recordings, the rarest tag first."""
     names, member_of = np.unique(recordings, return_inverse=True)
     sizes = np.bincount(member_of)
     clip, tag = np.nonzero(present)
@@ -254,7 +265,8 @@ def _deal(
     owner, cell_tag = np.divmod(cells, n_tags)
     ends = np.searchsorted(owner, np.arange(len(names) + 1))
     left = np.bincount(tag, minlength=n_tags)
-    wanted, wanted_clips = _SHARES[:, None] * left, _SHARES * len(present)
+    wanted: NDArray[np.float64] = shares[:, None] * left
+    wanted_clips: NDArray[np.float64] = shares * len(present)
 
     order = rng.permutation(len(names))
     order = order[np.argsort(-sizes[order], kind="stable")]
@@ -264,7 +276,7 @@ def _deal(
     tag_ends = np.searchsorted(cell_tag[by_tag], np.arange(n_tags + 1))
     split = np.full(len(names), -1)
 
-    def give(recording: int, need: NDArray[np.float64]) -> None:
+    def give(recording: int, need: NDArray[Any]) -> None:
         # The first of equally needy splits: train, so that the only clip of a tag is one to learn from.
         best = np.flatnonzero(need >= need.max() - 1e-9)
         chosen = int(best[np.argmax(wanted_clips[best])])

@@ -118,13 +118,13 @@ def test_sound_that_is_none_is_refused(bad: np.ndarray) -> None:
         log_mel(bad.astype(np.float32))
 
 
-def test_an_hour_takes_seconds() -> None:
+def test_features_are_quick_enough_for_a_laptop() -> None:
     wave = noise(16000 * 10)
     log_mel(wave)
     start = process_time()
     for _ in range(20):
         log_mel(wave)
-    # 200 s of sound; 20 times slower than measured where nothing else runs.
+    # 200 s of sound. One core did 7,800 s per second; a machine 17 times slower passes.
     assert 200 / (process_time() - start) > 450
 
 

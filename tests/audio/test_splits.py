@@ -45,6 +45,11 @@ def test_the_only_clip_of_a_class_is_learnt_from() -> None:
     assert clip_splits(clips([0] * 20 + [1]))["train"][-1]
 
 
+def test_second_clips_of_rare_classes_go_to_validation_and_test_alike() -> None:
+    masks = clip_splits(clips([i // 2 for i in range(40)]))
+    assert [int(mask.sum()) for mask in masks.values()] == [20, 10, 10]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_rare_tags_reach_every_split(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -106,6 +111,29 @@ def test_published_splits_are_used_as_they_are() -> None:
         clip_splits(data, held_out="verified")
 
 
+@pytest.mark.parametrize("name", ["test", "eval"])
+def test_a_published_test_is_never_trained_on(name: str) -> None:
+    published = np.arange(140) >= 120
+    # Clip 0 is from the recording of a test clip.
+    recordings = np.arange(140)
+    recordings[0] = recordings[139]
+    data = clips([0, 1] * 70, splits={name: published}, recordings=recordings)
+    masks = clip_splits(data)
+    assert list(masks) == ["train", "validation", "test"]
+    np.testing.assert_array_equal(masks["test"], published)
+    assert (masks["train"] | masks["validation"])[1:120].all()
+    assert not (masks["train"] | masks["validation"])[0]
+    assert int(masks["validation"].sum()) == 30
+    assert set(shared_recordings(data, masks).values()) == {0}
+
+
+def test_names_of_published_splits_are_those_of_fsd50k() -> None:
+    part = np.array(["train", "val", "eval", "train"])
+    data = clips([0, 1, 0, 1], splits={name: part == name for name in ("train", "val", "eval")})
+    masks = clip_splits(data)
+    assert {name: int(mask.sum()) for name, mask in masks.items()} == {"train": 2, "validation": 1, "test": 1}
+
+
 def test_labels_of_splits_are_given_ones_and_true_ones_for_the_test() -> None:
     data = events(6, wrong=0.5)
     masks, labels = split_labels(data)
@@ -143,7 +171,7 @@ def test_wrong_splits_are_refused(splits: dict[str, np.ndarray], message: str) -
 
 
 def test_what_is_missing_is_said() -> None:
-    with pytest.raises(InputError, match="No clip carries a label"):
+    with pytest.raises(InputError, match="No clip outside published splits carries a label"):
         clip_splits(AudioDataset.single([-1, -1], ("a", "b"), files=("x", "y")))
     with pytest.raises(InputError, match="No labelled clip is marked as verified"):
         clip_splits(clips([0, 1]), held_out="verified")
@@ -199,3 +227,18 @@ def test_uploaders_of_fsdkaggle2019_stay_whole(real_data: Path) -> None:
     assert counts.min() >= 45
     assert counts.max() <= 75
     assert abs(masks["train"].mean() - 0.6) < 0.01
+
+
+def test_fsdkaggle2019_keeps_its_test_and_holds_out_curated_clips(real_data: Path) -> None:
+    from labelnoise.audio.fsd import read_fsdkaggle2019
+
+    data = read_fsdkaggle2019(real_data / "audio/fsdkaggle2019_meta")
+    assert data.origin is not None
+    for held_out in ("any", "verified"):
+        masks = clip_splits(data, held_out=held_out)
+        np.testing.assert_array_equal(masks["test"], data.origin == "test")
+        assert masks["test"].sum() == 4481
+        assert set(shared_recordings(data, masks).values()) == {0}
+    assert set(data.origin[masks["validation"]]) == {"curated"}
+    assert masks["train"].sum() + masks["validation"].sum() == 4970 + 19815
+    assert data.tags[masks["validation"]].sum(axis=0).min() >= 10
