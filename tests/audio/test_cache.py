@@ -1,9 +1,9 @@
-"""Features on disk: same numbers, computed once, whole after a kill."""
+"""The cache of features: what is computed again and what is not, after renames, changes, kills and errors."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,93 +11,159 @@ import pytest
 from labelnoise.audio import cache
 from labelnoise.audio.cache import cached_log_mel, config_key
 from labelnoise.audio.decode import LazyAudio
-from labelnoise.audio.features import log_mel
+from labelnoise.audio.features import PRESETS, log_mel
 from labelnoise.core.validation import InputError
 
+soundfile = pytest.importorskip("soundfile")
 pytest.importorskip("torchaudio")
 
 
-class Reader:
-    """Noise of a length and seed; counts how often it is asked."""
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The lengths of the waves that are transformed."""
+    lengths: list[int] = []
 
-    def __init__(self) -> None:
-        self.failing: Any = None
+    def counted(wave: np.ndarray, config: object) -> np.ndarray:
+        lengths.append(len(wave))
+        return log_mel(wave, config)  # type: ignore[arg-type]
 
-    def __call__(self, source: int, rate: int) -> tuple[Any, int]:
-        if source == self.failing:
-            raise KeyboardInterrupt
-        wave = np.random.default_rng(source).normal(0, 0.1, 1000 * (source + 1))
-        return wave.astype(np.float32), rate
+    monkeypatch.setattr(cache, "log_mel", counted)
+    return lengths
 
 
 @pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    calls: list[int] = []
+def paths(tmp_path: Path) -> list[Path]:
+    """Five clips of 0.1 to 0.5 s."""
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    made = []
+    for i in range(5):
+        made.append(folder / f"{i}.wav")
+        wave = 0.1 * np.random.default_rng(i).standard_normal(1600 * (i + 1))
+        soundfile.write(made[-1], wave, 16000)
+    return made
 
-    def count(wave: Any, config: Any) -> Any:
-        calls.append(len(wave))
-        return log_mel(wave, config)
 
-    monkeypatch.setattr(cache, "log_mel", count)
-    return calls
-
-
-def test_it_holds_what_is_computed_and_computes_once(tmp_path: Path, counted: list[int]) -> None:
-    clips = LazyAudio([3, 1, 3, 2], 16000, Reader())
-    found = cached_log_mel(clips, folder=tmp_path)
-    assert len(counted) == 3  # a copy is computed once
-    for i in range(4):
-        assert (found[i] == log_mel(clips[i]).astype(np.float16)).all()
-        assert found.frames[i] == len(found[i])
-    again = cached_log_mel(LazyAudio([2, 1], 16000, Reader()), folder=tmp_path)
-    assert len(counted) == 3
-    assert (again[0] == found[3]).all()
-    assert len(found[1:3]) == 2
+def test_features_are_those_of_the_clips_in_half_precision(paths: list[Path], tmp_path: Path) -> None:
+    audio = LazyAudio(paths)
+    found = cached_log_mel(audio, folder=tmp_path / "cache")
+    assert found.frames.tolist() == [11, 21, 31, 41, 51]
+    for i, wave in enumerate(audio):
+        assert found[i].dtype == np.float16
+        np.testing.assert_array_equal(found[i], log_mel(wave).astype(np.float16))
+    np.testing.assert_array_equal(found[1:3][1], found[2])
+    np.testing.assert_array_equal(found[-1], found[4])
     with pytest.raises((ValueError, TypeError)):
-        found[0][0] = 1
-    cached_log_mel(clips, "dcase", folder=tmp_path)
-    assert len(counted) == 6  # another configuration has a part of its own
-    assert {item.name for item in tmp_path.iterdir()} == {config_key("16k64"), config_key("dcase")}
+        found[0][0, 0] = 1
 
 
-def test_an_interrupt_keeps_what_was_done(tmp_path: Path, counted: list[int]) -> None:
-    # In memory only, so that the digest reads every clip before the features do.
-    reader = Reader()
-    clips = LazyAudio([0, 1, 2, 3], 16000, reader, cache_bytes=0)
-    digests = [clips.digest(i) for i in range(4)]
-    clips.at(16000).digest = lambda i: digests[i]  # type: ignore[method-assign]
-    reader.failing = 2
-    with pytest.raises(KeyboardInterrupt):
-        cached_log_mel(clips, folder=tmp_path)
-    assert len(counted) == 2
-    reader.failing = None
-    found = cached_log_mel(clips, folder=tmp_path)
-    assert len(counted) == 4
-    assert (found[0] == log_mel(clips[0]).astype(np.float16)).all()
+def test_nothing_is_computed_twice(paths: list[Path], tmp_path: Path, computed: list[int]) -> None:
+    folder = tmp_path / "cache"
+    first = cached_log_mel(LazyAudio(paths), folder=folder)
+    assert len(computed) == 5
+    renamed = paths[0].with_name("other.wav")
+    paths[0].rename(renamed)
+    copy = paths[1].with_name("copy.wav")
+    shutil.copy(paths[1], copy)
+    again = cached_log_mel(LazyAudio([renamed, copy, *paths[1:]]), folder=folder)
+    assert len(computed) == 5
+    np.testing.assert_array_equal(again[0], first[0])
+    np.testing.assert_array_equal(again[1], again[2])
 
 
-def test_features_and_lines_that_a_kill_cut_off_are_computed_again(
-    tmp_path: Path, counted: list[int]
+def test_what_changed_is_computed_anew(paths: list[Path], tmp_path: Path, computed: list[int]) -> None:
+    folder = tmp_path / "cache"
+    audio = LazyAudio(paths)
+    cached_log_mel(audio, folder=folder)
+    soundfile.write(paths[2], np.full(3200, 0.25), 16000)
+    found = cached_log_mel(LazyAudio(paths), folder=folder)
+    assert computed[5:] == [3200]
+    assert found.frames[2] == 21
+    cached_log_mel(audio, "dcase", folder=folder)
+    assert len(computed) == 11
+    assert computed[6] == 4410
+    assert len({config_key(name) for name in PRESETS}) == len(PRESETS)
+
+
+def test_copies_within_a_run_are_computed_once(
+    paths: list[Path], tmp_path: Path, computed: list[int]
 ) -> None:
-    clips = LazyAudio([0, 1, 2], 16000, Reader())
-    cached_log_mel(clips, folder=tmp_path)
-    [index] = tmp_path.glob("*/*.jsonl")
-    [data] = tmp_path.glob("*/*.f16")
-    lines = index.read_text().splitlines()
-    data.write_bytes(data.read_bytes()[:-2])
-    index.write_text("\n".join([lines[0], lines[2], lines[1][:-3]]))
-    found = cached_log_mel(clips, folder=tmp_path)
-    assert len(counted) == 5  # the second, whose line is cut, and the third, whose features are
-    for i in range(3):
-        assert (found[i] == log_mel(clips[i]).astype(np.float16)).all()
+    found = cached_log_mel(LazyAudio([paths[0]] * 4), folder=tmp_path)
+    assert len(computed) == 1
+    assert len(found) == 4
 
 
-def test_bad_clips_are_named(tmp_path: Path) -> None:
-    def silent(source: str, rate: int) -> tuple[Any, int]:
-        return np.full(10, np.nan, np.float32), rate
+def test_a_broken_clip_is_named_and_the_others_are_kept(
+    paths: list[Path], tmp_path: Path, computed: list[int]
+) -> None:
+    good = paths[3].read_bytes()
+    paths[3].write_bytes(b"no sound at all")
+    with pytest.raises(InputError, match=r"3\.wav"):
+        cached_log_mel(LazyAudio(paths), folder=tmp_path / "cache")
+    assert len(computed) == 3
+    paths[3].write_bytes(good)
+    cached_log_mel(LazyAudio(paths), folder=tmp_path / "cache")
+    assert len(computed) == 5
 
-    with pytest.raises(InputError, match="clip-7"):
-        cached_log_mel(LazyAudio([("clip-7",)], 16000, silent), folder=tmp_path)
-    (tmp_path / "file").write_text("")
+
+def test_an_index_cut_off_by_a_kill_costs_one_clip(
+    paths: list[Path], tmp_path: Path, computed: list[int]
+) -> None:
+    folder = tmp_path / "cache"
+    first = cached_log_mel(LazyAudio(paths), folder=folder)
+    expected = [np.array(one) for one in first]
+    (index,) = folder.rglob("*.jsonl")
+    index.write_text(index.read_text()[:-9], encoding="utf-8")
+    found = cached_log_mel(LazyAudio(paths), folder=folder)
+    assert len(computed) == 6
+    for one, other in zip(found, expected):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_features_cut_off_by_a_kill_are_computed_anew(
+    paths: list[Path], tmp_path: Path, computed: list[int]
+) -> None:
+    folder = tmp_path / "cache"
+    expected = [np.array(one) for one in cached_log_mel(LazyAudio(paths), folder=folder)]
+    (features,) = folder.rglob("*.f16")
+    features.write_bytes(features.read_bytes()[:-200])
+    found = cached_log_mel(LazyAudio(paths), folder=folder)
+    assert computed[5:] == [8000]
+    for one, other in zip(found, expected):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_two_runs_may_fill_one_cache(paths: list[Path], tmp_path: Path, computed: list[int]) -> None:
+    folder = tmp_path / "cache"
+    cached_log_mel(LazyAudio(paths[:2]), folder=folder)
+    cached_log_mel(LazyAudio(paths[2:]), folder=folder)
+    found = cached_log_mel(LazyAudio(paths), folder=folder)
+    assert len(computed) == 5
+    assert found.frames.tolist() == [11, 21, 31, 41, 51]
+    assert len(list(folder.rglob("*.f16"))) == 2
+
+
+def test_a_folder_that_cannot_be_written_is_named(paths: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
     with pytest.raises(InputError, match="cannot be written"):
-        cached_log_mel(LazyAudio([1], 16000, Reader()), folder=tmp_path / "file")
+        cached_log_mel(LazyAudio(paths), folder=tmp_path / "file")
+
+
+def test_no_clip_at_all(tmp_path: Path) -> None:
+    assert len(cached_log_mel(LazyAudio([]), folder=tmp_path)) == 0
+
+
+def test_memory_does_not_grow_with_the_clips(tmp_path: Path) -> None:
+    """600 clips of 2 s are 77 MB of sound and 15 MB of features."""
+    import tracemalloc
+
+    def read(source: int, rate: int) -> tuple[np.ndarray, int]:
+        return np.full(2 * rate, source / 1000, dtype=np.float32), rate
+
+    audio = LazyAudio(range(600), read=read, cache_bytes=1 << 20)
+    tracemalloc.start()
+    found = cached_log_mel(audio, folder=tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert int(found.frames.sum()) == 600 * 201
+    assert peak < 8 << 20
