@@ -330,15 +330,15 @@ def train_erase(
             if not final and (len(val) == 0 or epoch % config.evaluate_every):
                 continue
             network.eval()
-            with torch.no_grad():
-                unit = torch.nn.functional.normalize(network(), dim=1).numpy()
-            probs = _logistic(unit, train, hard[train], k)
             if len(val) == 0:
-                kept, chosen = probs, epoch
+                kept, chosen = _classify(network, hard[train], train, np.arange(n), k), epoch
                 continue
-            accuracy = entry["validation"] = float((probs[val].argmax(axis=1) == judge[val]).mean())
+            # other nodes wait until the epoch has proven the best so far: most never are
+            guess = _classify(network, hard[train], train, val, k).argmax(axis=1)
+            accuracy = entry["validation"] = float((guess == judge[val]).mean())
             if accuracy > best:
-                best, kept, chosen = accuracy, probs, epoch
+                best, chosen = accuracy, epoch
+                kept = _classify(network, hard[train], train, np.arange(n), k)
             elif epoch - chosen >= config.patience:
                 break
     return Trained(
@@ -371,15 +371,19 @@ def _unit_sum(x: Any) -> Any:
     return x / total[:, None]
 
 
-def _logistic(unit: NDArray[np.floating[Any]], train: Labels, labels: Labels, k: int) -> Matrix:
-    """Probabilities of all rows by a logistic regression on the training rows."""
+def _classify(network: Any, labels: Labels, train: Labels, rows: Labels, k: int) -> Matrix:
+    """Probabilities of ``rows``, by a logistic regression on the embeddings of the training rows."""
+    import torch
     from sklearn.linear_model import LogisticRegression
 
-    probs = np.zeros((len(unit), k))
+    probs = np.zeros((len(rows), k))
     if len(np.unique(labels)) == 1:
         probs[:, labels[0]] = 1.0
         return probs
-    rows = unit[train].astype(np.float64)
-    head = LogisticRegression(max_iter=1000).fit(rows, labels)
-    probs[:, head.classes_] = head.predict_proba(unit)
+    with torch.no_grad():
+        unit = torch.nn.functional.normalize(
+            network(torch.from_numpy(np.concatenate([train, rows]))), dim=1
+        ).numpy()
+    head = LogisticRegression(max_iter=1000).fit(unit[: len(train)].astype(np.float64), labels)
+    probs[:, head.classes_] = head.predict_proba(unit[len(train) :])
     return probs

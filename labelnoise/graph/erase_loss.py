@@ -61,7 +61,7 @@ class _CodingRate(torch.autograd.Function):
         counts = torch.bincount(labels, minlength=n_classes).tolist()
         order = torch.argsort(labels, stable=True)
         rows = z[order]
-        factor, inverse = _factor(rows.T @ rows, d / (n * eps))
+        factor, inverse = _factor(_gram(rows.T), d / (n * eps))
         value = -expansion * factor
         inverse *= -expansion * d / (n * eps)
         grouped = rows @ inverse
@@ -70,10 +70,10 @@ class _CodingRate(torch.autograd.Function):
                 continue
             scale, weight = d / ((count + 1e-8) * eps), count / n
             if count < d:
-                factor, inverse = _factor(part @ part.T, scale)
+                factor, inverse = _factor(_gram(part), scale)
                 slope.addmm_(inverse, part, alpha=weight * scale)
             else:
-                factor, inverse = _factor(part.T @ part, scale)
+                factor, inverse = _factor(_gram(part.T), scale)
                 slope.addmm_(part, inverse, alpha=weight * scale)
             value = value + weight * factor
         gradient = torch.empty_like(z)
@@ -84,6 +84,14 @@ class _CodingRate(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None, None, None, None]:
         return outer[0] * ctx.saved_tensors[0], None, None, None, None
+
+
+def _gram(a: Tensor) -> Tensor:
+    """``A A'``. Numpy knows that it is symmetric and computes one half, torch computes both."""
+    if a.device.type != "cpu":
+        return a @ a.T
+    array = a.numpy()
+    return torch.from_numpy(array @ array.T)
 
 
 def _factor(gram: Tensor, scale: float) -> tuple[Tensor, Tensor]:

@@ -56,8 +56,8 @@ class ErasedGAT(nn.Module):
         self.score2 = nn.Parameter(_glorot(1, width, rows=2))
         self.bias2 = nn.Parameter(torch.zeros(width))
 
-    def forward(self) -> Tensor:
-        """Embeddings of all nodes, shape (n, width)."""
+    def forward(self, nodes: Tensor | None = None) -> Tensor:
+        """Embeddings of all nodes, or of some at less cost, shape (nodes, width)."""
         values = self.features.times(self.weight1, self.training)
         n, hidden = values.shape
         split = values.view(n, self.heads, hidden // self.heads)
@@ -67,6 +67,8 @@ class ErasedGAT(nn.Module):
         # (A h) W = A (h W): gathering before the wider product moves half the numbers
         reach = h @ (self.weight2 @ self.score2[:, 0].T)
         gathered = self.edges.attend(h[:, None, :], reach.T[:, :, None])[:, 0]
+        if nodes is not None:
+            gathered = gathered[nodes]
         z = torch.addmm(self.bias2, gathered, self.weight2)
         return torch.relu(functional.normalize(z, p=1, dim=1))
 
@@ -147,7 +149,9 @@ class _Gather(torch.autograd.Function):
         edges: _Edges = ctx.edges
         gradient = outer[0].contiguous()
         back = edges.gather(gradient, share[edges.back], edges.receiver[edges.back])
-        agreement = torch.einsum("ehc,ehc->eh", gradient[edges.receiver], values[edges.source])
+        agreement = (
+            gradient.index_select(0, edges.receiver).mul_(values.index_select(0, edges.source)).sum(-1)
+        )
         return back, agreement, None
 
 
