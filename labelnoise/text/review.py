@@ -45,9 +45,8 @@ def token_cards(dataset: TextDataset, units: Sequence[int]) -> list[Card]:
                 tag = names[int(dataset.given[row])]
                 counts[tag] = counts.get(tag, 0) + 1
         told = sorted(counts.items(), key=lambda item: -item[1])[:MENTIONS]
-        facts = [("sentence", str(sentence))]
-        if told:
-            facts.append(("elsewhere the word is", ", ".join(f"{tag} {number}" for tag, number in told)))
+        said = ", ".join(f"{tag} {number}" for tag, number in told)
+        facts = [("elsewhere the word is", said)] if told else []
         spoken = f"Sentence {sentence} with its given entities: {printable(words)}"
         cards.append(
             Card(str(dataset.tokens[unit]), facts, [svg_picture(sentence_svg(dataset, unit), spoken)])
