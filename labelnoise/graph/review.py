@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from labelnoise.core.review.cards import Card, svg_picture
+from labelnoise.core.review.cards import PALETTE, Card, printable, svg_picture
 from labelnoise.graph.dataset import GraphDataset
 
 __all__ = ["neighbourhood_svg", "node_cards"]
@@ -17,8 +17,6 @@ __all__ = ["neighbourhood_svg", "node_cards"]
 DRAWN = 24
 #: Neighbours that are named.
 NAMED = 12
-#: Distinct in print, to the colour-blind and on white, which the picture brings along.
-PALETTE = ("#0060a8", "#c44900", "#00805c", "#a3468b", "#a87400", "#2b93cf", "#6a4bc4", "#85553f")
 OTHER, UNLABELLED = "#5c6670", "#ffffff"
 WIDTH, HEIGHT, RADIUS = 560, 300, 118
 
@@ -94,7 +92,7 @@ def neighbourhood_svg(dataset: GraphDataset, unit: int) -> str:
             break
         parts.append(_dot((HEIGHT + 12, y - 4), 7, fill))
         parts.append(
-            f'<text x="{HEIGHT + 28}" y="{y}" fill="#1b1f24">{escape(_plain(short))}: {count}</text>'
+            f'<text x="{HEIGHT + 28}" y="{y}" fill="#1b1f24">{escape(printable(short))}: {count}</text>'
         )
     return "".join([*parts, "</svg>"])
 
@@ -117,11 +115,6 @@ def _colours(dataset: GraphDataset, near: NDArray[np.int64], unit: int) -> dict[
     named = [label for label in order if label >= 0]
     fills = {label: PALETTE[i] if i < len(PALETTE) else OTHER for i, label in enumerate(named)}
     return {label: fills.get(label, UNLABELLED) for label in order}
-
-
-def _plain(text: str) -> str:
-    """Without characters that XML forbids."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def _line(a: tuple[float, float], b: tuple[float, float], stroke: str, width: float) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from labelnoise.core.dataset import Dataset
 from labelnoise.core.domain import DatasetInfo, Domain, data_root
 from labelnoise.core.registry import Registry
+from labelnoise.core.review.cards import Card
 from labelnoise.core.validation import InputError
 from labelnoise.text.dataset import TextDataset, entity_noise
 from labelnoise.text.detectors import DETECTORS
@@ -102,3 +103,9 @@ class TextDomain(Domain):
             words[dataset.position[row]] = f"[{dataset.tokens[row]}]"
             context.append(" ".join(words))
         return {"word": dataset.tokens[rows].tolist(), "sentence": sentence.tolist(), "context": context}
+
+    def review_cards(self, dataset: Dataset, units: Sequence[int]) -> list[Card]:
+        from labelnoise.text.review import token_cards
+
+        assert isinstance(dataset, TextDataset)
+        return token_cards(dataset, units)

@@ -9,8 +9,10 @@ from typing import Any, Literal
 
 from labelnoise.core.validation import InputError
 
-__all__ = ["Card", "Media", "svg_picture"]
+__all__ = ["PALETTE", "Card", "Media", "printable", "svg_picture"]
 
+#: Distinct in print, to the colour-blind and on white, which pictures bring along.
+PALETTE = ("#0060a8", "#c44900", "#00805c", "#a3468b", "#a87400", "#2b93cf", "#6a4bc4", "#85553f")
 #: What a media source may start with; a path beside the page is allowed too, an address on a network is not.
 _DATA = ("data:image/", "data:audio/")
 
@@ -76,3 +78,14 @@ def svg_picture(svg: str, text: str) -> Media:
     """
     encoded = base64.b64encode(svg.encode("utf-8")).decode("ascii")
     return Media("image", f"data:image/svg+xml;base64,{encoded}", text)
+
+
+def printable(text: str) -> str:
+    """The text without characters that XML forbids, each replaced by a mark.
+
+    Examples
+    --------
+    >>> printable("a\x01b")
+    'a\ufffdb'
+    """
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
