@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from labelnoise.core.cli import main
-from labelnoise.core.domain import domain_names
+from labelnoise.core.domain import domain_names, get_domain
 from labelnoise.core.issues import IssueTable
 from labelnoise.core.review.decisions import Decision, Decisions
 
@@ -59,6 +59,11 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     dense = graph.x.toarray() if hasattr(graph.x, "toarray") else graph.x
     torch.save(data(x=torch.tensor(dense), **tensor).to_dict(), folder / "graph.pt")
     (folder / "small.toml").write_text(SMALL_GRID)
+    others = (("text", "news", "my.conll"), ("audio", "events", "sounds"), ("segmentation", "scenes", "photos"))
+    for modality, name, path in others:
+        if modality in domain_names():
+            other = get_domain(modality)
+            other.save(other.load(name), folder / path)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert main(shlex.split("graph corrupt digits --kind pair --rate 0.1 --out noisy.npz")) == 0
