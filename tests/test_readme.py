@@ -59,7 +59,11 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     dense = graph.x.toarray() if hasattr(graph.x, "toarray") else graph.x
     torch.save(data(x=torch.tensor(dense), **tensor).to_dict(), folder / "graph.pt")
     (folder / "small.toml").write_text(SMALL_GRID)
-    others = (("text", "news", "my.conll"), ("audio", "events", "sounds"), ("segmentation", "scenes", "photos"))
+    others = (
+        ("text", "news", "my.conll"),
+        ("audio", "events", "sounds"),
+        ("segmentation", "scenes", "photos"),
+    )
     for modality, name, path in others:
         if modality in domain_names():
             other = get_domain(modality)

@@ -118,6 +118,10 @@ def _hidden_states(dataset: TextDataset, source: str, layers: Sequence[int] | No
     import torch
     from transformers import AutoModel, AutoTokenizer
 
+    if source.startswith(("/", ".", "~")) and not Path(source).expanduser().is_dir():
+        raise InputError(
+            f"There is no folder {source!r}; give one with a Hugging Face model and its tokenizer."
+        )
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True)
         model = AutoModel.from_pretrained(source, use_safetensors=True).eval()
