@@ -114,6 +114,8 @@ class _Work:
         self.dropped = np.zeros(len(self.spans), dtype=bool)
         self.after = self.spans.copy()
         self.added: list[NDArray[Any]] = []
+        # Extents outside of entities, with plausibility and form; made once, since spurious ones come last.
+        self.words: tuple[NDArray[Any], NDArray[np.float64], NDArray[np.uint64]] | None = None
         # Who holds a token: an entity (also after it shrank), -1 nobody, -2 a token without a label.
         self.owner = np.where(np.asarray(dataset.given) < 0, -2, -1)
         for place, span in enumerate(self.spans):
@@ -132,10 +134,13 @@ class _Work:
     def spurious(self, quota: Quota) -> int:
         if not quota.count:
             return 0
-        spans, kinds = candidates(self.dataset, self.owner == -1)
-        weight = self.habits.plausibility[kinds]
-        spans, weight = spans[weight > 0], weight[weight > 0]
-        forms = form_hashes(surface_forms(self.dataset, spans))
+        if self.words is None:
+            spans, kinds = candidates(self.dataset, self.owner == -1)
+            weight = self.habits.plausibility[kinds]
+            spans, weight = spans[weight > 0], weight[weight > 0]
+            self.words = spans, weight, form_hashes(surface_forms(self.dataset, spans))
+        left = self.owner[self.words[0]["start"]] == -1
+        spans, weight, forms = (column[left] for column in self.words)
         together, rank = self._ranks(spans, forms)
         # Order of a weighted draw without replacement (Efraimidis and Spirakis 2006).
         rank = -np.log(rank) / weight

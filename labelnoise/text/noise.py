@@ -1,4 +1,4 @@
-"""Noise kinds of tagged text, by name; all but their order of magnitude is told in shares of wrong entities."""
+"""Noise kinds of tagged text, by name. The rate is the share of wrong entities, 1 - micro F1, not of wrong tokens."""
 
 from labelnoise.core.registry import Entry, Registry
 
@@ -85,7 +85,8 @@ NOISES.add(
         "Kinds, types, boundaries and repetition learned from real wrong tags.",
         "this project: simulators draw errors one by one, real ones repeat per surface form",
         "quotas per kind and type; a form's mentions share one fate with the learned probability",
-        "HELPS",
+        "At NoisyNER set 7's own rate, 0.461, the share of forms (3 mentions or more) that are always right or always "
+        "wrong is 0.96, replayed 0.96, with independent errors 0.12.",
         "Learns how many forms repeat their errors, not which; an entity that errs in extent and type keeps its type.",
     ),
 )
