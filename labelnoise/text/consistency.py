@@ -95,8 +95,10 @@ def consistency_of(
 def surface_forms(dataset: TextDataset, spans: NDArray[Any]) -> NDArray[Any]:
     """The words of each entity as one text, shape (m,)."""
     words = dataset.tokens
-    texts = [" ".join(map(str, words[span["start"] : span["end"]])) for span in spans]
-    return np.array(texts, dtype=object)
+    texts = np.array([str(word) for word in words[spans["start"]]], dtype=object)
+    for place in np.flatnonzero(spans["end"] - spans["start"] > 1):
+        texts[place] = " ".join(map(str, words[spans["start"][place] : spans["end"][place]]))
+    return texts
 
 
 def form_hashes(forms: NDArray[Any]) -> NDArray[np.uint64]:

@@ -217,9 +217,7 @@ class _Work:
         return False
 
 
-def candidates(
-    dataset: TextDataset, free: NDArray[np.bool_]
-) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def candidates(dataset: TextDataset, free: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Extents that could be tagged wrongly: runs of capitalised words (up to 4), and other words one by one.
 
     Parameters

@@ -60,12 +60,13 @@ class TextDomain(Domain):
         --------
         >>> domain = TextDomain()
         >>> noisy, made = domain.corrupt(domain.load("news"), kind="mixed", rate=0.2, seed=0)
-        >>> round(noisy.corruption["realised_entity_rate"], 3), noisy.corruption["realised_rate"] < 0.1
+        >>> record = noisy.meta["corruption"]
+        >>> round(record["realised_entity_rate"], 3), record["realised_rate"] < 0.1
         (0.2, True)
         """
         noisy, made = super().corrupt(dataset, kind=kind, rate=rate, seed=seed, **options)
-        record = {**(noisy.corruption or {}), "realised_entity_rate": made.rates["entities"]}
-        return replace(noisy, corruption=record), made
+        record = {**noisy.meta["corruption"], "realised_entity_rate": made.rates["entities"]}
+        return replace(noisy, meta={**noisy.meta, "corruption": record}), made
 
     def describe(self, dataset: Dataset) -> dict[str, Any]:
         """Size, entities by type, tags that break BIO, and how many entities are known to be wrong.

@@ -16,7 +16,7 @@ from labelnoise.text.damage import SHIFTS, WORD_CLASSES, Habits, Quota, candidat
 from labelnoise.text.dataset import TextDataset
 from labelnoise.text.span_noise import TOLERANCE, check_rate, describe_damage
 from labelnoise.text.spans import compare_spans
-from labelnoise.text.token_noise import bisect_factor, open_pair, type_places
+from labelnoise.text.token_noise import bisect_factor, open_pair
 
 __all__ = ["TextNoise", "fit_text_noise", "fitted"]
 
@@ -114,7 +114,7 @@ class TextNoise:
                 break
             aim += goal - made.rates["entities"]
         assert best is not None
-        return best if rate is None else check_rate(best, goal, len(spans))
+        return best if rate is None else check_rate(best, goal, 1.0 / len(spans))
 
 
 def fit_text_noise(clean: TextDataset, noisy: TextDataset) -> TextNoise:
@@ -214,7 +214,9 @@ def fitted(
         Instead of the learned one.
     """
     if pair is None:
-        raise InputError("Fitted noise needs an example: pass pair=NAME or PATH of text with given and true tags.")
+        raise InputError(
+            "Fitted noise needs an example: pass pair=NAME or PATH of text with given and true tags."
+        )
     known = open_pair(pair)
     assert known.true is not None
     model = fit_text_noise(replace(known, given=known.true, true=None), replace(known, true=None))
@@ -257,7 +259,9 @@ def _with_consistency(
         )
     alone = float(both[size >= 3].mean())
     guess = float(np.clip((forms.share - alone) / max(1.0 - alone, 1e-9), 0.0, 1.0))
-    first = replace(model, consistency=guess).replay(clean, 0).rates["form_consistency"]
+    # Spurious entities leave the true ones as they are, so this replay does without.
+    silent = replace(model, consistency=guess, spurious=np.zeros_like(model.spurious))
+    first = silent.replay(clean, 0).rates["form_consistency"]
     better = guess + (forms.share - first) / max(1.0 - alone, 1e-9)
     return replace(model, consistency=float(np.clip(better, 0.0, 1.0)))
 
@@ -279,7 +283,9 @@ def _factor(rates: Floats, extra: Floats, size: Floats, goal: float) -> float:
     if goal <= 0.0:
         return 0.0
     if _expected(rates, extra, size) <= 0.0:
-        raise InputError("The noise was learned from tags without errors; it cannot be scaled to another rate.")
+        raise InputError(
+            "The noise was learned from tags without errors; it cannot be scaled to another rate."
+        )
     return bisect_factor(lambda factor: _expected(*_scaled(rates, extra, factor), size), goal)
 
 
@@ -291,5 +297,7 @@ def _quotas(rates: Floats, extra: Floats, size: Floats) -> list[Quota]:
         for t in range(len(size))
     ]
     share = extra / extra.sum() if extra.sum() else extra
-    quotas += [Quota("spurious", round(float(extra.sum() * size.sum() * share[t])), t) for t in range(len(size))]
+    quotas += [
+        Quota("spurious", round(float(extra.sum() * size.sum() * share[t])), t) for t in range(len(size))
+    ]
     return quotas

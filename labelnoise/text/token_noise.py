@@ -78,7 +78,9 @@ def class_dependent(
     """
     if (confusion is None) == (pair is None):
         raise InputError("Class-dependent noise needs a matrix: pass either confusion, or pair=NAME or PATH.")
-    matrix = confusion_of(open_pair(pair), dataset.types) if pair is not None else np.asarray(confusion, float)
+    matrix = (
+        confusion_of(open_pair(pair), dataset.types) if pair is not None else np.asarray(confusion, float)
+    )
     return _calibrated(dataset, rate, seed, matrix)
 
 

