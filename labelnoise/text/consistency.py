@@ -60,7 +60,7 @@ def form_consistency(dataset: TextDataset, *, mentions: int = 3) -> FormConsiste
     >>> data = from_sentences(words, [["B-LOC", "O", "O"]] * 3 + [["B-LOC", "O", "B-LOC"]], name="d", true=true)
     >>> found = form_consistency(data)
     >>> found.share, round(found.expected, 3)
-    (0.5, 0.168)
+    (0.5, 0.172)
     """
     if mentions < 2:
         raise InputError(f"mentions is {mentions}; a form repeats from 2 mentions on.")
