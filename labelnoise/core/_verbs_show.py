@@ -91,6 +91,7 @@ def show_corruption(
                 "dataset": clean.name,
                 **asked,
                 "realised_rate": float(corruption.rate),
+                **({"realised_rates": dict(corruption.rates)} if corruption.rates else {}),
                 "n_labelled": int(clean.labelled.sum()),
                 "n_changed": changed,
                 "class_names": list(clean.class_names),
@@ -106,6 +107,8 @@ def show_corruption(
         f"{changed:,} of {int(clean.labelled.sum()):,} labels of {printable(clean.name)} are wrong now: "
         f"rate {corruption.rate:.4f}, asked for {asked['rate']:g} ({asked['kind']})"
     )
+    if corruption.rates:
+        print("realised: " + ", ".join(f"{name} {rate:.4f}" for name, rate in corruption.rates.items()))
     for note in notes:
         print(printable(note))
     if drawn is None or np.ndim(drawn) != 2:
