@@ -170,7 +170,7 @@ class MaskTask(Task):
     ) -> None:
         if batch_size < 1:
             raise InputError(f"batch_size is {batch_size}; at least 1 image is needed.")
-        self.dataset, self.n_classes, self._size = dataset, dataset.n_classes, batch_size
+        self.dataset, self.n_classes, self.batch_size = dataset, dataset.n_classes, batch_size
         self.network, self.network_options = network, dict(network_options or {})
         self.pictures = pictures or Pictures(dataset, longest)
         named = {"train": train, "validation": validation, "test": test}
@@ -201,8 +201,8 @@ class MaskTask(Task):
         rows = self.rows[split]
         starts = np.concatenate([[0], np.cumsum(self.dataset.sizes[rows].prod(axis=1))])
         order = np.arange(len(rows)) if rng is None else rng.permutation(len(rows))
-        for first in range(0, len(order), self._size):
-            chosen = order[first : first + self._size]
+        for first in range(0, len(order), self.batch_size):
+            chosen = order[first : first + self.batch_size]
             if rng is not None and len(chosen) == 1 and len(order) > 1:
                 # Batch normalisation of a single image is poor: it is joined by another.
                 chosen = np.array([chosen[0], order[0]])

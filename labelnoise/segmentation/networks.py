@@ -38,7 +38,7 @@ def build_network(name: str, channels: int, outputs: int, **options: Any) -> nn.
     --------
     >>> model = build_network("unet-half", 1, 4)
     >>> model(torch.zeros(2, 1, 50, 37)).shape, sum(p.numel() for p in model.parameters()) // 1000
-    (torch.Size([2, 4, 50, 37]), 485)
+    (torch.Size([2, 4, 50, 37]), 488)
     """
     if name.startswith("smp:"):
         return _smp(name, channels, outputs, options)
