@@ -105,6 +105,10 @@ def onset_of(iou: Sequence[float], *, ratio: float = 0.9, jump: float = 0.1) -> 
     return start + onset if start + onset < len(y) else None
 
 
+def _curve(x: NDArray[np.float64], a: float, b: float, c: float) -> NDArray[np.float64]:
+    return a * (1 - np.exp(-(x**b) / max(c, 1e-12)))
+
+
 def corrected_image(
     labels: NDArray[Any],
     probs: NDArray[Any],
