@@ -85,7 +85,7 @@ def onset_of(iou: Sequence[float], *, ratio: float = 0.9, jump: float = 0.1) -> 
     --------
     >>> x = np.arange(60)
     >>> onset_of(0.9 * (1 - np.exp(-x / 5))), onset_of(0.002 * x), onset_of([0.0] * 20)
-    (12, None, None)
+    (13, None, None)
     """
     y = np.asarray(iou, dtype=np.float64)
     rises = np.flatnonzero(np.diff(y) >= jump)
@@ -348,7 +348,7 @@ def consistency(outputs: Sequence[Tensor], least: float = 0.8) -> Tensor:
     --------
     >>> z = torch.tensor([[4.0, 0.0]])
     >>> float(consistency([z, z])), round(float(consistency([z, 0.5 * z], least=0.5)), 4)
-    (0.0, 0.0265)
+    (0.0, 0.0445)
     """
     if len(outputs) < 2:
         return torch.zeros((), device=outputs[0].device)
