@@ -81,7 +81,7 @@ def train_signed_distance(
     >>> from labelnoise.segmentation.embedded import scenes
     >>> result = train_signed_distance(scenes(4, 32), 0, epochs=2)
     >>> result.probs.shape, result.selected_by, sorted(result.info["offset_spread"])
-    ((4096, 5), 'last epoch', ['cross', 'disc', 'square', 'triangle'])
+    ((4096, 5), 'last epoch', ['cross', 'disc', 'triangle'])
     """
     outside = _background(dataset, background)
     config = _config(options)

@@ -1,9 +1,42 @@
-"""Trainers of networks on masks, by name; a target is ``f(dataset, seed, **options) -> Trained``."""
+"""Trainers of networks on masks, by name; a target is ``f(dataset, seed, **options) -> Trained``.
+
+Figures are mean IoU on 50 clean test images of JSRT at 128 x 128 after training on 40 images with the noise of SegTHOR
+(Liu et al. 2022; mean IoU of the labels .618): one draw, one seed, last epoch, the network "unet-half".
+"""
 
 from __future__ import annotations
 
-from labelnoise.core.registry import Registry
+from labelnoise.core.registry import Entry, Registry
 
 __all__ = ["TRAINERS"]
 
 TRAINERS = Registry("segmentation trainer")
+TRAINERS.add(
+    Entry(
+        "signed-distance",
+        "labelnoise.segmentation.distance_methods:train_signed_distance",
+        "Learns the distance to the outline and the class within, with an offset per image and class.",
+        "this project, since outlines that are displaced both ways leave no most probable class near them",
+        formula="4 mean (o_0 - clip(S_i - D_i, T) / T)^2 + CE(o_1.., y | y foreground), D_i = offset[i, class]",
+        helps="@TSDHELP",
+        hurts="@TSDHURT",
+    ),
+    Entry(
+        "plain",
+        "labelnoise.segmentation.train_methods:train_network",
+        "A small U-Net under cross-entropy, or under any strategy of the core (option strategy).",
+        "Ronneberger, Fischer, Brox 2015, U-Net, MICCAI",
+        formula="mean over labelled pixels of -log p[y]",
+        helps="@PLHELP",
+        hurts="@PLHURT",
+    ),
+    Entry(
+        "adele",
+        "labelnoise.segmentation.adele:train_adele",
+        "Labels of a class are replaced by confident predictions once its training IoU has levelled off.",
+        "Liu et al. 2022, Adaptive early-learning correction for segmentation from noisy annotations, CVPR, equations 1 to 5",
+        formula="g(x) = a (1 - exp(-x^b / c)); correct from |g'(x) - g'(1)| / g'(1) > .9; + KL over three scales",
+        helps="@ADHELP",
+        hurts="@ADHURT",
+    ),
+)
