@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Adele", "corrected_image", "corrected_pixels", "fit_curve", "onset_of", "train_adele"]
 
 
-def fit_curve(iou: Sequence[float]) -> tuple[float, float, float]:
+def fit_curve(iou: Sequence[float] | NDArray[np.float64]) -> tuple[float, float, float]:
     """Fit ``g(x) = a (1 - exp(-x^b / c))`` to a curve of one point per epoch, late points weighing most.
 
     Parameters
@@ -54,7 +54,9 @@ def fit_curve(iou: Sequence[float]) -> tuple[float, float, float]:
 
     y = np.asarray(iou, dtype=np.float64)
     if y.ndim != 1 or not len(y) or not np.isfinite(y).all():
-        raise InputError(f"A curve of shape {y.shape}, or with NaN, cannot be fitted; give one IoU per epoch.")
+        raise InputError(
+            f"A curve of shape {y.shape}, or with NaN, cannot be fitted; give one IoU per epoch."
+        )
     x = np.linspace(0, len(y), len(y))
     bounds = ([0, 0, 0], [1, 1, np.inf])
     found, _ = curve_fit(
@@ -71,7 +73,9 @@ def fit_curve(iou: Sequence[float]) -> tuple[float, float, float]:
     return float(found[0]), float(found[1]), float(found[2])
 
 
-def onset_of(iou: Sequence[float], *, ratio: float = 0.9, jump: float = 0.1) -> int | None:
+def onset_of(
+    iou: Sequence[float] | NDArray[np.float64], *, ratio: float = 0.9, jump: float = 0.1
+) -> int | None:
     """After how many epochs the fitted slope has lost ``ratio`` of its first value; None while it has not.
 
     A flat start is left out of the fit: all before the first rise of ``jump``.

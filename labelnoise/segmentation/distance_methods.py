@@ -247,7 +247,9 @@ def _judge(
         reach = model.config.reach * units[b]
         moved = given - ndimage.gaussian_filter(offsets[b][classes.argmax(axis=2)], 2 * units[b])
         fused = own * np.clip(moved, -reach, reach) + (1 - own) * distance
-        probs[dataset.window(int(i))] = distance_probs(fused, classes, scale * units[b], model, dataset, int(i))
+        probs[dataset.window(int(i))] = distance_probs(
+            fused, classes, scale * units[b], model, dataset, int(i)
+        )
     return scale
 
 

@@ -191,7 +191,9 @@ def fit_distance(
     This project. Squares and not absolute differences, since of outlines displaced either way by the same amount
     the mean is the true one, while any value in between is a median.
     """
-    run = _Fit(dataset, pictures, np.asarray(rows, dtype=np.int64), seed, background, config or DistanceConfig())
+    run = _Fit(
+        dataset, pictures, np.asarray(rows, dtype=np.int64), seed, background, config or DistanceConfig()
+    )
     return run.result()
 
 
@@ -218,7 +220,9 @@ class _Fit:
             self.steps.append(np.rint(signed_distance(front, clip) / clip * _STEPS).astype(np.int8))
         self.foreground = tuple(int(c) for c in np.flatnonzero(counts) if c != background)
         if not self.foreground:
-            raise InputError("No training image has a labelled foreground pixel; there is no outline to learn.")
+            raise InputError(
+                "No training image has a labelled foreground pixel; there is no outline to learn."
+            )
         self.of_class = np.full(dataset.n_classes + 1, -1)  # the last entry is that of -1
         self.of_class[list(self.foreground)] = np.arange(len(self.foreground))
         shares = counts[list(self.foreground)] ** -0.5
@@ -231,7 +235,8 @@ class _Fit:
         self.regions: list[NDArray[np.int8] | None] = [None] * len(rows)
 
     def result(self) -> DistanceModel:
-        config, history = self.config, []
+        config = self.config
+        history: list[dict[str, Any]] = []
         with torch.random.fork_rng():
             optimizer = torch.optim.AdamW(self.model.parameters(), lr=config.lr, weight_decay=0)
             for epoch in track(range(config.epochs), "training (signed distance)", total=config.epochs):
@@ -315,7 +320,9 @@ class _Fit:
             region = classes.argmax(axis=2).astype(np.int8 if len(self.foreground) < 128 else np.int16)
             self.regions[i] = region
             given = self.steps[i] * (_CLIP * self.units[i] / _STEPS)
-            found[i] = image_offsets(given, distance, region, self.masks[i] >= 0, found.shape[1], self.units[i])
+            found[i] = image_offsets(
+                given, distance, region, self.masks[i] >= 0, found.shape[1], self.units[i]
+            )
         found -= centres(found, self.units, self.config.centre)
         found = np.nan_to_num(found)
         self.offsets = 0.3 * self.offsets + 0.7 * found
@@ -362,7 +369,10 @@ def centres(
         made[c] = values.mean()
         if how == "midpoint" and len(values) >= 4:
             # Two groups on a line: the cut with the least squares within.
-            cuts = [float(values[:k].var() * k + values[k:].var() * (len(values) - k)) for k in range(1, len(values))]
+            cuts = [
+                float(values[:k].var() * k + values[k:].var() * (len(values) - k))
+                for k in range(1, len(values))
+            ]
             k = 1 + int(np.argmin(cuts))
             low, high = values[:k].mean(), values[k:].mean()
             within = max(math.sqrt(min(cuts) / len(values)), 1e-9)
@@ -374,7 +384,7 @@ def centres(
 
 def _moved(images: Tensor, targets: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Shifted, scaled and turned a little, with other brightness and noise; never mirrored (organs have sides)."""
-    b, height, width = len(images), *images.shape[2:]
+    b, height, width = len(images), int(images.shape[2]), int(images.shape[3])
     turn, scale = rng.uniform(-0.12, 0.12, b), rng.uniform(0.88, 1.12, b)
     shift = rng.uniform(-0.16, 0.16, (b, 2))  # in half sides, so 8 % of the side
     cos, sin, aspect = np.cos(turn) / scale, np.sin(turn) / scale, height / width

@@ -191,9 +191,7 @@ class MaskTask(Task):
             raise InputError("Clean validation needs true labels, which are unknown here; take 'noisy'.")
 
     def build(self) -> nn.Module:
-        return build_network(
-            self.network, self.pictures.channels, self.n_classes, **self.network_options
-        )
+        return build_network(self.network, self.pictures.channels, self.n_classes, **self.network_options)
 
     def batches(self, split: Split, rng: np.random.Generator | None) -> Iterator[ImageBatch]:
         if split not in self.rows:
@@ -288,7 +286,8 @@ def image_splits(dataset: MaskDataset) -> dict[str, NDArray[np.int64]]:
     found: dict[str, NDArray[np.int64]] = {}
     for name, names in (("train", ("train",)), ("validation", ("val", "validation")), ("test", ("test",))):
         for key in names:
-            rows = np.flatnonzero(np.asarray(dataset.splits[key]) & labelled) if key in dataset.splits else []
+            chosen = np.asarray(dataset.splits.get(key, np.zeros(dataset.n_images, dtype=bool)))
+            rows = np.flatnonzero(chosen & labelled)
             if len(rows):
                 found[name] = np.asarray(rows, dtype=np.int64)
     if "train" not in found:

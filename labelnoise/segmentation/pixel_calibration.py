@@ -22,7 +22,11 @@ class Calibrated:
     """What `calibrate_pixels` found: a probability for any quality, the expected count, warnings."""
 
     def __init__(
-        self, quality: NDArray[np.float64], p_wrong: NDArray[np.float64], count: CountEstimate, warnings: tuple[str, ...]
+        self,
+        quality: NDArray[np.float64],
+        p_wrong: NDArray[np.float64],
+        count: CountEstimate,
+        warnings: tuple[str, ...],
     ) -> None:
         order = np.argsort(quality, kind="stable")
         self._at, self._value = quality[order], np.minimum.accumulate(p_wrong[order])
@@ -67,8 +71,11 @@ def calibrate_pixels(
     rng = generator(seed, "pixels for calibration")
     rows = np.sort(rng.choice(labelled, min(sample, len(labelled)), replace=False))
     q = np.asarray(quality[rows], dtype=np.float64)
-    found = calibrate_scores(dataset.given[rows], np.asarray(probs[rows], dtype=np.float64), q, resamples=3, seed=seed)
-    assert found.p_wrong is not None and found.count is not None
+    found = calibrate_scores(
+        dataset.given[rows], np.asarray(probs[rows], dtype=np.float64), q, resamples=3, seed=seed
+    )
+    assert found.p_wrong is not None
+    assert found.count is not None
     scale = len(labelled) / len(rows)
     images = dataset.image_of(rows)
     sums = np.bincount(images, weights=found.p_wrong, minlength=dataset.n_images)
@@ -84,7 +91,9 @@ def calibrate_pixels(
     return Calibrated(q, found.p_wrong, count, found.warnings)
 
 
-def image_quality(dataset: MaskDataset, quality: NDArray[Any], *, temperature: float = 0.1) -> NDArray[np.float64]:
+def image_quality(
+    dataset: MaskDataset, quality: NDArray[Any], *, temperature: float = 0.1
+) -> NDArray[np.float64]:
     """Quality of whole masks, led by their worst pixels, shape (m,); 1 for an image without labels.
 
     Mean of the pixels' qualities weighted by ``exp((1 - quality) / temperature)``, image by image.

@@ -130,7 +130,9 @@ def detect_confident_learning(dataset: MaskDataset, seed: int, **options: Any) -
             yield dataset.given[window], probs[window]
 
     flagged = np.concatenate(confident_learning_stream(chunks, ties="first"))
-    return answer_of(dataset, "confident-learning", probs, own_probability(dataset, probs), started, flagged=flagged)
+    return answer_of(
+        dataset, "confident-learning", probs, own_probability(dataset, probs), started, flagged=flagged
+    )
 
 
 def detect_network(dataset: MaskDataset, seed: int, *, calibrate: bool = True, **options: Any) -> Detection:

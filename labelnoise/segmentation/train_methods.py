@@ -65,7 +65,9 @@ def train_network(
     >>> result.probs.shape, len(result.history), result.selected_by
     ((4096, 5), 2, 'last epoch')
     """
-    task_options = {key: options.pop(key) for key in ("network", "network_options", "batch_size") if key in options}
+    task_options = {
+        key: options.pop(key) for key in ("network", "network_options", "batch_size") if key in options
+    }
     task = MaskTask(dataset, validation_labels=validation_labels, longest=longest, **task_options)
     result = fit(task, seed, strategy=strategy, parameters=parameters, **options)
     return trained_of(result, dataset, task.pictures)
@@ -90,7 +92,14 @@ def fit(
         # An average over 30 steps would still be the first weights.
         ema = None
     made = TrainConfig(
-        epochs=epochs, lr=lr, optimizer=optimizer, schedule=schedule, ema=ema, device=device, seed=seed, **config
+        epochs=epochs,
+        lr=lr,
+        optimizer=optimizer,
+        schedule=schedule,
+        ema=ema,
+        device=device,
+        seed=seed,
+        **config,
     )
     return train(task, strategy, made, **dict(parameters or {}))
 

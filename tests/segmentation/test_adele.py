@@ -37,7 +37,9 @@ def test_a_flat_start_delays_the_onset_by_its_length() -> None:
     x = np.linspace(0, 60, 60)
     rise = 0.9 * (1 - np.exp(-x / 5))
     early, late = onset_of(rise), onset_of(np.concatenate([np.zeros(15), rise]))
-    assert early is not None and late is not None and 14 <= late - early <= 16
+    assert early is not None
+    assert late is not None
+    assert 14 <= late - early <= 16
 
 
 def test_both_corrections_leave_alone_what_they_must() -> None:
@@ -46,7 +48,8 @@ def test_both_corrections_leave_alone_what_they_must() -> None:
     probs = rng.dirichlet(np.full(5, 0.1), 400)
     for made in (corrected_image(labels, probs, [1]), corrected_pixels(labels, probs, [1])):
         changed = made != labels
-        assert changed.any() and (made[labels == -1] == -1).all()
+        assert changed.any()
+        assert (made[labels == -1] == -1).all()
         assert set(made[changed]) <= {0, 1}
     segthor = corrected_image(labels, probs, [1])
     assert (segthor[labels == 2] == 2).all()
@@ -78,12 +81,19 @@ def test_training_corrects_and_resumes(form: str, tmp_path: object, monkeypatch:
     from labelnoise.segmentation import adele
 
     monkeypatch.setattr(adele, "onset_of", lambda curve, **_: 2 if len(curve) > 2 else None)
-    options = {"form": form, "threshold": 0.21, "epochs": 4, "network_options": {"width": 4}, "scales": [1, 0.7]}
+    options = {
+        "form": form,
+        "threshold": 0.21,
+        "epochs": 4,
+        "network_options": {"width": 4},
+        "scales": [1, 0.7],
+    }
     whole = train_adele(scenes(4, 24), 0, **options)
     assert sum(entry["corrected"] for entry in whole.history) > 0
     saved = train_adele(scenes(4, 24), 0, **options, folder=tmp_path)
     again = train_adele(scenes(4, 24), 0, **options, folder=tmp_path)
-    assert (saved.probs == again.probs).all() and (saved.probs == whole.probs).all()
+    assert (saved.probs == again.probs).all()
+    assert (saved.probs == whole.probs).all()
 
 
 def test_what_is_refused() -> None:

@@ -50,7 +50,9 @@ def test_distances_are_those_by_hand() -> None:
     mask = np.zeros((5, 5), dtype=bool)
     mask[2, 2] = True
     found = signed_distance(mask, 10.0)
-    assert found[2, 2] == 0.5 and found[2, 3] == -0.5 and found[2, 4] == -1.5
+    assert found[2, 2] == 0.5
+    assert found[2, 3] == -0.5
+    assert found[2, 4] == -1.5
     assert found[3, 3] == pytest.approx(0.5 - np.sqrt(2))
     assert (signed_distance(~np.zeros((2, 2), bool), 3.0) == 3).all()
     assert (signed_distance(np.zeros((2, 2), bool), 3.0) == -3).all()
@@ -105,9 +107,11 @@ def test_sizes_may_differ_and_pixels_may_have_no_label() -> None:
     data = MaskDataset.from_masks(masks, ("background", "b", "c"), images=[rng.normal(size=s) for s in sizes])
     for longest in (None, 24):
         trained = train_signed_distance(data, 0, longest=longest, **TINY)
-        assert np.isfinite(trained.probs).all() and np.allclose(trained.probs.sum(axis=1), 1, atol=1e-5)
+        assert np.isfinite(trained.probs).all()
+        assert np.allclose(trained.probs.sum(axis=1), 1, atol=1e-5)
     found = detect_signed_distance(data, 0, folds=3, **TINY)
-    assert (found.quality[data.given < 0] == 1).all() and not found.flagged[data.given < 0].any()
+    assert (found.quality[data.given < 0] == 1).all()
+    assert not found.flagged[data.given < 0].any()
 
 
 def test_without_a_background_training_is_plain_and_says_so() -> None:

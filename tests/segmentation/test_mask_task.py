@@ -62,7 +62,8 @@ def test_splits_of_the_data_set_are_used_and_said_so() -> None:
         "test": [6, 7],
     }
     result = train_network(data, 0, epochs=2, **SMALL)
-    assert result.selected_by == "noisy validation mean IoU" and len(result.predicted) == data.n_units
+    assert result.selected_by == "noisy validation mean IoU"
+    assert len(result.predicted) == data.n_units
 
 
 def test_other_images_do_not_matter_to_training() -> None:

@@ -29,7 +29,9 @@ def flipped(n: int = 16, k: int = 11) -> MaskDataset:
         wrong[y : y + 8, x : x + 8] = (mask[y, x] + 1 + rng.integers(0, k - 1)) % k
         true.append(mask)
         given.append(wrong)
-        images.append(np.stack([np.cos(mask * 0.6), np.sin(mask * 0.6)], -1) + rng.normal(0, 0.02, (32, 32, 2)))
+        images.append(
+            np.stack([np.cos(mask * 0.6), np.sin(mask * 0.6)], -1) + rng.normal(0, 0.02, (32, 32, 2))
+        )
     return MaskDataset.from_masks(given, [f"c{i}" for i in range(k)], true=true, images=images)
 
 
@@ -52,7 +54,8 @@ def test_an_image_is_judged_by_networks_that_have_not_seen_it() -> None:
 
 def test_folds_hold_every_image_once() -> None:
     parts = image_folds(scenes(7, 24), 3, 0)
-    assert sorted(np.concatenate(parts).tolist()) == list(range(7)) and [len(p) for p in parts] == [3, 2, 2]
+    assert sorted(np.concatenate(parts).tolist()) == list(range(7))
+    assert [len(p) for p in parts] == [3, 2, 2]
     with pytest.raises(InputError, match="folds"):
         image_folds(scenes(2, 24), 3, 0)
 
@@ -65,17 +68,21 @@ def test_detectors_by_name(method: str) -> None:
     again = SegmentationDomain().detect(data, method=method, seed=0, **TINY)
     none = data.given < 0
     assert (found.quality == again.quality).all()
-    assert not found.flagged[none].any() and (found.quality[none] == 1).all()
-    assert found.suggested.dtype == np.int8 and len(found.info["worst_images"]) == 8
+    assert not found.flagged[none].any()
+    assert (found.quality[none] == 1).all()
+    assert found.suggested.dtype == np.int8
+    assert len(found.info["worst_images"]) == 8
     if found.count is not None:
         assert found.count.low <= found.count.expected <= found.count.high
-        assert found.p_wrong is not None and (found.p_wrong[none] == 0).all()
+        assert found.p_wrong is not None
+        assert (found.p_wrong[none] == 0).all()
 
 
 @pytest.mark.parametrize("method", ["plain", "adele", "signed-distance"])
 def test_trainers_by_name(method: str) -> None:
     found = SegmentationDomain().train(scenes(4, 24), method=method, seed=0, epochs=2)
-    assert found.method in (method, "plain") and np.isfinite(found.probs).all()
+    assert found.method in (method, "plain")
+    assert np.isfinite(found.probs).all()
 
 
 def test_calibration_keeps_the_order_and_counts_about_right() -> None:
@@ -90,4 +97,5 @@ def test_calibration_keeps_the_order_and_counts_about_right() -> None:
     assert (np.diff(found(at)) <= 0).all()
     assert found.count.low <= data.is_wrong.sum() <= found.count.high
     pooled = image_quality(data, quality)
-    assert pooled.shape == (20,) and ((pooled >= 0) & (pooled <= 1)).all()
+    assert pooled.shape == (20,)
+    assert ((pooled >= 0) & (pooled <= 1)).all()
