@@ -27,7 +27,7 @@ class SegmentationDomain(Domain):
     unit: ClassVar[str] = "pixel"
     summary: ClassVar[str] = "Segmentation: wrong labels of pixels and objects in masks."
     default_dataset: ClassVar[str] = "scenes"
-    default_detector: ClassVar[str] = "signed-distance"
+    default_detector: ClassVar[str] = "confident-learning"
     noises: ClassVar[Registry] = NOISES
     detectors: ClassVar[Registry] = DETECTORS
     trainers: ClassVar[Registry] = TRAINERS

@@ -126,7 +126,7 @@ def _padded(images: Tensor, multiple: int) -> Tensor:
 
 def _smp(name: str, channels: int, outputs: int, options: dict[str, Any]) -> nn.Module:
     try:
-        import segmentation_models_pytorch as smp
+        import segmentation_models_pytorch as smp  # type: ignore[import-untyped]
     except ImportError as error:
         raise InputError(
             f"The network {name!r} needs segmentation-models-pytorch; run pip install 'labelnoise[segmentation]'."
