@@ -28,8 +28,10 @@ DETECTORS.add(
         "Confident learning per pixel on probabilities of a small U-Net that has not seen the image.",
         "Lad, Mueller 2023, Estimating label quality and errors in semantic segmentation data via any model",
         formula="flag the N lowest p[given], N the pixels confidently of another class; quality = p[given]",
-        helps="Whole objects in a wrong class, any number of classes: AUROC .985, AP .53, F1 .52 on scenes (2.2 % wrong pixels).",
-        hurts="Precision .39 there: taking all its suggestions lowers the masks' mean IoU from .867 to .826. Displaced outlines not measured.",
+        helps="Whole objects in a wrong class, any number of classes: AUROC .985, AP .53, F1 .52 "
+        "on scenes (2.2 % wrong pixels).",
+        hurts="Precision .39 there: taking all its suggestions lowers the masks' mean IoU from .867 to "
+        ".826. Displaced outlines not measured.",
         calibrated=False,
     ),
     Entry(
