@@ -51,7 +51,8 @@ DETECTORS.add(
         "this project, since outlines that are displaced both ways leave no most probable class near them",
         formula="p(foreground) = sigmoid((.25 (S - D) + .75 F) / s), S given and F out-of-fold distance, D the offset",
         helps="Meant for outlines too wide in some images and too narrow in others; its network leads as a trainer there.",
-        hurts="Not measured as a detector yet. Needs a background class; blind to outlines displaced alike in all images.",
+        hurts="Measured on scenes alone (40 epochs: AUROC .985, AP .54, F1 .50; "
+        "5052 expected, 3543 wrong). Needs a background class; blind to outlines displaced alike in all images.",
         calibrated=True,
     ),
 )
