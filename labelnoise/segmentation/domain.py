@@ -29,10 +29,11 @@ class SegmentationDomain(Domain):
     unit: ClassVar[str] = "pixel"
     summary: ClassVar[str] = "Segmentation: wrong labels of pixels and objects in masks."
     default_dataset: ClassVar[str] = "scenes"
-    default_detector: ClassVar[str] = "flag-nothing"
+    default_detector: ClassVar[str] = "confident-learning"
     noises: ClassVar[Registry] = NOISES
     detectors: ClassVar[Registry] = DETECTORS
     trainers: ClassVar[Registry] = TRAINERS
+    default_trainer: ClassVar[str] = "signed-distance"
 
     def datasets(self) -> Mapping[str, DatasetInfo]:
         from labelnoise.segmentation.data import DATASETS

@@ -1,9 +1,43 @@
-"""Trainers of networks on masks, by name; a target is ``f(dataset, seed, **options) -> Trained``."""
+"""Trainers of networks on masks, by name; a target is ``f(dataset, seed, **options) -> Trained``.
+
+Figures are mean IoU on 50 clean test images of JSRT at 128 x 128 after training on 40 images with the noise of SegTHOR
+(Liu et al. 2022; mean IoU of the labels .618): one draw, one seed, last epoch, the network "unet-half".
+"""
 
 from __future__ import annotations
 
-from labelnoise.core.registry import Registry
+from labelnoise.core.registry import Entry, Registry
 
 __all__ = ["TRAINERS"]
 
 TRAINERS = Registry("segmentation trainer")
+TRAINERS.add(
+    Entry(
+        "signed-distance",
+        "labelnoise.segmentation.distance_methods:train_signed_distance",
+        "Learns the distance to the outline and the class within, with an offset per image and class.",
+        "this project, since outlines that are displaced both ways leave no most probable class near them",
+        formula="4 mean (o_0 - clip(S_i - D_i, T) / T)^2 + CE(o_1.., y | y foreground), D_i = offset[i, class]",
+        helps="Outlines too wide in some images and too narrow in others: .765 where plain has .482, "
+        "of which shifts, scales and class weights, which plain lacks, and 80 instead of 60 epochs are a part.",
+        hurts="Needs a background class, else it is plain training; blind to outlines displaced alike in all images.",
+    ),
+    Entry(
+        "plain",
+        "labelnoise.segmentation.train_methods:train_network",
+        "A small U-Net under cross-entropy, or under any strategy of the core (option strategy).",
+        "Ronneberger, Fischer, Brox 2015, U-Net, MICCAI",
+        formula="mean over labelled pixels of -log p[y]",
+        helps="The row that the others have to beat: .482; any network, any size, any strategy of the core.",
+        hurts="Learns displaced outlines, and misses small classes: IoU 0 on clavicles, whose pixels are few.",
+    ),
+    Entry(
+        "adele",
+        "labelnoise.segmentation.adele:train_adele",
+        "Labels of a class are replaced by confident predictions once its training IoU has levelled off.",
+        "Liu et al. 2022, Adaptive early-learning correction for segmentation from noisy annotations, CVPR, eq. 1 to 5",
+        formula="g(x) = a (1 - exp(-x^b / c)); correct from |g'(x) - g'(1)| / g'(1) > .9; + KL over three scales",
+        helps="Several classes that are learnt at different speeds; not measured here yet.",
+        hurts="Its onset says that a curve levels off, not that labels are wrong; three forward passes a step.",
+    ),
+)
