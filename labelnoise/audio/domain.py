@@ -29,7 +29,7 @@ class AudioDomain(Domain):
     unit: ClassVar[str] = "clip"
     summary: ClassVar[str] = "Audio: wrong classes of sound clips, wrong and missing tags."
     default_dataset: ClassVar[str] = "events"
-    default_detector: ClassVar[str] = "flag-nothing"
+    default_detector: ClassVar[str] = "calibrated"
     noises: ClassVar[Registry] = NOISES
     detectors: ClassVar[Registry] = DETECTORS
     trainers: ClassVar[Registry] = TRAINERS
