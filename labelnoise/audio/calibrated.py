@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from labelnoise.audio.dataset import AudioDataset
 from labelnoise.audio.embedding import STATISTICS, clip_embeddings
+from labelnoise.audio.few_clips import FEW_CLIPS, judge_few
 from labelnoise.audio.tag_scores import tag_probabilities
 from labelnoise.core.calibrated import calibrate_scores
 from labelnoise.core.confident_multilabel import confident_learning_multilabel
@@ -45,8 +46,8 @@ def detect_calibrated(
 ) -> Detection:
     """Probability that each class or tag is wrong, by clips of other recordings that sound alike.
 
-    Clips with one class each are judged by `labelnoise.core.from_features.detect_from_features`; (clip, tag) pairs
-    by `tag_probabilities`, read by `labelnoise.core.calibrated.calibrate_scores` as absent or present.
+    Clips with one class each are judged by `labelnoise.core.from_features.detect_from_features`, below 15
+    clips per class with the rate and the order of `labelnoise.audio.few_clips.judge_few`; (clip, tag) pairs by `tag_probabilities`, read by `labelnoise.core.calibrated.calibrate_scores` as absent or present.
 
     Parameters
     ----------
@@ -96,9 +97,11 @@ def _judge_clips(dataset: AudioDataset, X: Array, seed: int, draws: int, resampl
     found = detect_from_features(
         X, given, groups, seed, n_classes=dataset.n_classes, scaling="none", draws=draws, resamples=resamples
     )
+    labelled = given >= 0
+    if labelled.sum() < FEW_CLIPS * len(np.unique(given[labelled])):
+        found = judge_few(found, X, given, dataset.n_classes, groups, seed)
     assert found.p_wrong is not None
     near = clip_similarity(X, groups)
-    labelled = given >= 0
     # The best class apart from the given one's own say: the belief left for the suggestion of a doubted label.
     best = np.where(found.suggested == given, 1.0, found.confidence)
     strange = _strange(best, near, labelled & (found.p_wrong < 0.5)) & labelled & found.flagged

@@ -35,7 +35,7 @@ NOISES.add(
         "Fonseca et al. 2019, FSDnoisy18k, out-of-vocabulary noise; sounds from leaving classes are this project's",
         "a share r of the clips takes the sound of a clip of a class that leaves, or of a file of a folder",
         "The commonest error of clips tagged on the web.",
-        "Labels stay as they are, so embeddings made before do not fit; a saved data set names the old files.",
+        "Labels stay as they are, so embeddings made before do not fit the new sounds.",
     ),
     Entry(
         "missing-tags",

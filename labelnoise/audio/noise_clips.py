@@ -238,7 +238,7 @@ def out_of_vocabulary(
     >>> from labelnoise.audio.embedded import events
     >>> noise = out_of_vocabulary(events(), 0.2, 0, outside="bell,pluck")
     >>> noise.rates, int((noise.status == 2).sum()), int((noise.labels >= 0).sum())
-    ({'open': 0.20166666666666666, 'closed': 0.0}, 48, 238)
+    ({'open': 0.20168067226890757, 'closed': 0.0}, 48, 238)
     """
     if dataset.audio is None:
         raise InputError(f"{dataset.name} comes without sound; there is nothing to exchange.")
