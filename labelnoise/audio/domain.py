@@ -141,7 +141,8 @@ class AudioDomain(Domain):
         return found
 
     def review_cards(self, dataset: Dataset, units: Sequence[int]) -> list[Card]:
-        """Titles that name the kind of unit."""
+        """The clip to hear and its spectrogram to see, where the data set comes with sound."""
+        from labelnoise.audio.review import clip_cards
+
         assert isinstance(dataset, AudioDataset)
-        kind = "tag" if dataset.multilabel else "clip"
-        return [Card(title=f"{kind} {dataset.ids[unit]}") for unit in units]
+        return clip_cards(dataset, units)
