@@ -45,7 +45,7 @@ def error_rates(
     >>> rng = np.random.default_rng(0)
     >>> true = np.arange(200) % 20
     >>> X = np.eye(20, 40)[true] + 0.1 * rng.normal(size=(200, 40))
-    >>> given = np.where(rng.random(200) < 0.3, (true + 3) % 20, true)
+    >>> given = np.where(rng.random(200) < 0.3, (true + rng.integers(1, 20, 200)) % 20, true)
     >>> rates = error_rates(X, given, 20, np.arange(200), draws=2)
     >>> float((given != true).mean()), (rates[:, 0] > 0.2).tolist(), (rates[:, 0] < 0.4).tolist()
     (0.3, [True, True], [True, True])
@@ -119,7 +119,7 @@ def judge_few(
     >>> rng = np.random.default_rng(0)
     >>> true = np.arange(200) % 20
     >>> X = np.eye(20, 40)[true] + 0.1 * rng.normal(size=(200, 40))
-    >>> given = np.where(rng.random(200) < 0.3, (true + 3) % 20, true)
+    >>> given = np.where(rng.random(200) < 0.3, (true + rng.integers(1, 20, 200)) % 20, true)
     >>> first = detect_from_features(X, given, scaling="unit", n_classes=20)
     >>> better = judge_few(first, X, given, 20, np.arange(200), 0)
     >>> bool((better.suggested == true).mean() > 0.95), round(better.count.expected) in range(50, 75)
