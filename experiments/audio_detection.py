@@ -88,7 +88,9 @@ def one(data: AudioDataset, vectors: np.ndarray, kind: str, rate: float, seed: i
         "interval": [round(found.count.low, 1), round(found.count.high, 1)],
         "precision": round(hit.sum() / max(found.flagged.sum(), 1), 3),
         "recall": round(hit.sum() / max(wrong.sum(), 1), 3),
-        "suggestion_right": round(float((found.suggested == data.given)[hit].mean()), 3) if hit.any() else None,
+        "suggestion_right": round(float((found.suggested == data.given)[hit].mean()), 3)
+        if hit.any()
+        else None,
         "confident_auroc": round(auroc(wrong, 1 - plain.quality), 4),
         "confident_f1": round(2 * (plain.flagged & wrong).sum() / (plain.flagged.sum() + wrong.sum()), 3),
         "cpu_seconds": round(seconds, 2),

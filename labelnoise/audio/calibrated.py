@@ -66,8 +66,8 @@ def detect_calibrated(
     -------
     Detection
         With the evidence columns ``kind`` ("wrong-tag", "missing-tag", "out-of-vocabulary"; "" where nothing is
-        suspected), ``p_given`` and ``similarity`` (mean cosine to the nearest clips of other recordings). Where no
-        class fits, the suggestion is -1; of a tag, absent.
+        suspected), ``p_given`` and ``similarity`` (mean cosine to the nearest clips of other recordings). A flagged
+        clip that no class fits has the suggestion -1.
 
     Raises
     ------
@@ -102,17 +102,17 @@ def _judge_clips(dataset: AudioDataset, X: Array, seed: int, draws: int, resampl
         found = judge_few(found, X, given, dataset.n_classes, groups, seed)
     assert found.p_wrong is not None
     near = clip_similarity(X, groups)
-    # The best class apart from the given one's own say: the belief left for the suggestion of a doubted label.
-    best = np.where(found.suggested == given, 1.0, found.confidence)
-    strange = _strange(best, near, labelled & (found.p_wrong < 0.5)) & labelled & found.flagged
+    # Where the given class is believed, what others say of it; its own say would make every clip fit.
+    best = np.where(found.suggested == given, found.evidence["p_given"], found.confidence)
+    strange = _strange(best, near, labelled & (found.p_wrong < 0.5)) & labelled
     kinds = np.full(dataset.n_units, "", dtype=object)
     kinds[labelled & (found.flagged | (found.suggested != given))] = WRONG
     kinds[strange] = OUTSIDE
     return replace(
         found,
         method="calibrated",
-        suggested=np.where(strange, -1, found.suggested),
-        confidence=np.where(strange, 0.0, found.confidence),
+        suggested=np.where(strange & found.flagged, -1, found.suggested),
+        confidence=np.where(strange & found.flagged, 0.0, found.confidence),
         evidence={**found.evidence, "similarity": near, "kind": kinds},
     )
 

@@ -28,7 +28,13 @@ _SLOPE, _REFIT_SLOPE = 2.5, 1.5
 
 
 def error_rates(
-    features: Array, given: Labels, n_classes: int, groups: NDArray[np.int64], seed: int = 0, *, draws: int = 20
+    features: Array,
+    given: Labels,
+    n_classes: int,
+    groups: NDArray[np.int64],
+    seed: int = 0,
+    *,
+    draws: int = 20,
 ) -> Array:
     """Share of wrong labels as each ridge expert sees it, and over bootstrap samples of recordings.
 
@@ -70,9 +76,7 @@ def error_rates(
         expert = KernelExpert(features, kernel=kernel, lam=lam, groups=groups, seed=seed)
         scores = expert.leave_group_out(q)
         first = _maximise(scores, B, given, weights[0], ((0.1, 2.0), (0.4, 2.0)))
-        rows.append(
-            [first[0], *(_maximise(scores, B, given, weight, (first,))[0] for weight in weights[1:])]
-        )
+        rows.append([first[0], *(_maximise(scores, B, given, weight, (first,))[0] for weight in weights[1:])])
     return np.array(rows)
 
 

@@ -78,7 +78,9 @@ def tag_probabilities(
     count = known.sum(axis=0)
     present = ((Y[rows] == 1) & known).sum(axis=0)
     if not ((present > 0) & (present < count)).any():
-        raise InputError("No tag is present on some clips and absent on others; there is nothing to tell apart.")
+        raise InputError(
+            "No tag is present on some clips and absent on others; there is nothing to tell apart."
+        )
     share = (present + 0.5) / (count + 1.0)
     targets = np.where(known, Y[rows] == 1, share)
     prior = np.log(share) - np.log1p(-share)

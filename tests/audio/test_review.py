@@ -25,7 +25,9 @@ def test_cards_hold_five_seconds_at_most_and_a_picture() -> None:
         assert (len(wave), rate) == (samples, 16000)
         assert abs(wave.mean() - 0.25) < 1e-3
     assert "first 5 s of 8.0 s" in cards[0].media[0].text
-    assert AudioDomain().review_cards(AudioDataset.single([0], ("a", "b"), files=("x.wav",)), [0])[0].media == ()
+    assert (
+        AudioDomain().review_cards(AudioDataset.single([0], ("a", "b"), files=("x.wav",)), [0])[0].media == ()
+    )
 
 
 def test_the_picture_shows_low_sounds_low() -> None:
