@@ -28,9 +28,9 @@ Array = NDArray[np.float64]
 WRONG, MISSING, OUTSIDE = "wrong-tag", "missing-tag", "out-of-vocabulary"
 #: Neighbours of other recordings whose mean cosine says how alone a clip is.
 _NEAR = 5
-#: A clip is out of the vocabulary where both its best class and its neighbours are below what this share of
+#: A clip is out of the vocabulary where its best class is below the median and its neighbours below this share of
 #: the clips with trusted labels have.
-_STRANGE = 0.25
+_STRANGE = 0.05
 #: (clip, tag) pairs above which no labels are simulated for the interval of the count.
 _PAIRS_SIMULATED = 300_000
 
@@ -164,7 +164,7 @@ def clip_similarity(features: Array, groups: NDArray[np.int64]) -> Array:
 
 
 def _strange(best: Array, near: Array, trusted: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Clips below a quantile of the trusted clips in both the probability of their best class and closeness."""
+    """Clips with a best class below the median, farther from others than a share of the trusted clips is."""
     if trusted.sum() < 1 / _STRANGE:
         return np.zeros(len(best), dtype=bool)
     low_near = np.quantile(near[trusted], _STRANGE)
