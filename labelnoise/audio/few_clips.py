@@ -54,7 +54,7 @@ def error_rates(
     >>> given = np.where(rng.random(200) < 0.3, (true + rng.integers(1, 20, 200)) % 20, true)
     >>> rates = error_rates(X, given, 20, np.arange(200), draws=2)
     >>> float((given != true).mean()), (rates[:, 0] > 0.2).tolist(), (rates[:, 0] < 0.4).tolist()
-    (0.3, [True, True], [True, True])
+    (0.275, [True, True], [True, True])
     """
     q = np.full((len(given), n_classes), (1 - _TRUST) / n_classes)
     q[np.arange(len(given)), given] += _TRUST
