@@ -47,7 +47,8 @@ def detect_calibrated(
     """Probability that each class or tag is wrong, by clips of other recordings that sound alike.
 
     Clips with one class each are judged by `labelnoise.core.from_features.detect_from_features`, below 15
-    clips per class with the rate and the order of `labelnoise.audio.few_clips.judge_few`; (clip, tag) pairs by `tag_probabilities`, read by `labelnoise.core.calibrated.calibrate_scores` as absent or present.
+    clips per class with the rate and the order of `labelnoise.audio.few_clips.judge_few`; (clip, tag) pairs by
+    `tag_probabilities`, read by `labelnoise.core.calibrated.calibrate_scores` as absent or present.
 
     Parameters
     ----------

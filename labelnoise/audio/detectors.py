@@ -25,7 +25,7 @@ DETECTORS.add(
         "Confident learning on the same leave-one-recording-out probabilities.",
         "Northcutt, Jiang, Chuang 2021, Confident Learning, JAIR 70",
         formula="prune by noise rate, quality = p[given]",
-        "A ranking without assumptions on the rate: AUROC .961 / .810 at 40% symmetric / listeners' noise "
+        helps="A ranking without assumptions on the rate: AUROC .961 / .810 at 40% symmetric / listeners' noise "
         "(ESC-50, YAMNet vectors).",
         hurts="Flags too many where classes have few clips: F1 .785 / .682 there.",
         calibrated=False,
