@@ -12,6 +12,7 @@ from labelnoise.audio.dataset import AudioDataset
 from labelnoise.audio.detectors import DETECTORS
 from labelnoise.audio.noise import NOISES
 from labelnoise.audio.trainers import TRAINERS
+from labelnoise.core.corruption import Corruption
 from labelnoise.core.dataset import Dataset
 from labelnoise.core.domain import DatasetInfo, Domain, data_root
 from labelnoise.core.registry import Registry
@@ -29,7 +30,7 @@ class AudioDomain(Domain):
     unit: ClassVar[str] = "clip"
     summary: ClassVar[str] = "Audio: wrong classes of sound clips, wrong and missing tags."
     default_dataset: ClassVar[str] = "events"
-    default_detector: ClassVar[str] = "flag-nothing"
+    default_detector: ClassVar[str] = "calibrated"
     noises: ClassVar[Registry] = NOISES
     detectors: ClassVar[Registry] = DETECTORS
     trainers: ClassVar[Registry] = TRAINERS
@@ -49,6 +50,27 @@ class AudioDomain(Domain):
 
         assert isinstance(dataset, AudioDataset)
         return write_clips(dataset, path)
+
+    def corrupt(
+        self, dataset: Dataset, *, kind: str, rate: float, seed: int, **options: Any
+    ) -> tuple[Dataset, Corruption]:
+        """Replace some given labels by wrong ones, or the sounds below them; what is right is kept as true.
+
+        Examples
+        --------
+        >>> data = AudioDomain().load("events")
+        >>> noisy, made = AudioDomain().corrupt(data, kind="out-of-vocabulary", rate=0.2, seed=0)
+        >>> noisy.n_classes, int(noisy.is_wrong.sum()) == round(made.rate * noisy.labelled.sum())
+        (10, True)
+        """
+        noisy, made = super().corrupt(dataset, kind=kind, rate=rate, seed=seed, **options)
+        assert isinstance(noisy, AudioDataset)
+        if kind == "out-of-vocabulary":
+            from labelnoise.audio.noise_clips import AudioCorruption, swap_with_sound
+
+            assert isinstance(made, AudioCorruption)
+            noisy = swap_with_sound(noisy, made)
+        return noisy, made
 
     def describe(self, dataset: Dataset) -> dict[str, Any]:
         """Clips, classes or tags, and where labels come from; where the truth is known, how many are wrong.
@@ -119,7 +141,8 @@ class AudioDomain(Domain):
         return found
 
     def review_cards(self, dataset: Dataset, units: Sequence[int]) -> list[Card]:
-        """Titles that name the kind of unit."""
+        """The clip to hear and its spectrogram to see, where the data set comes with sound."""
+        from labelnoise.audio.review import clip_cards
+
         assert isinstance(dataset, AudioDataset)
-        kind = "tag" if dataset.multilabel else "clip"
-        return [Card(title=f"{kind} {dataset.ids[unit]}") for unit in units]
+        return clip_cards(dataset, units)

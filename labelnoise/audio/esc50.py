@@ -13,7 +13,7 @@ from labelnoise.audio.tables import find_audio, read_table
 from labelnoise.core.crowd.votes import Votes
 from labelnoise.core.validation import InputError
 
-__all__ = ["read_esc50", "read_esc50_votes"]
+__all__ = ["class_key", "read_esc50", "read_esc50_votes"]
 
 #: The listening test's names that are not those of the data set.
 _OTHER_NAMES = {"door_knock": "door_wood_knock", "insects_flying": "insects"}
@@ -82,8 +82,7 @@ def read_esc50_votes(path: Path, dataset: AudioDataset) -> Votes:
     votes: dict[tuple[int, int], int] = {}
     for recording, worker, said in zip(table["recording"], table["worker_id"], table["prediction"]):
         unit = unit_of.get(_clip(recording))
-        name = re.sub(r"[^a-z0-9]+", "_", said.lower()).strip("_")
-        name = _OTHER_NAMES.get(name, name)
+        name = class_key(said)
         if name not in class_of:
             raise InputError(f"{path} holds the judgement {said!r}, which is no class of {dataset.name}.")
         if unit is not None:
@@ -100,6 +99,18 @@ def read_esc50_votes(path: Path, dataset: AudioDataset) -> Votes:
     return replace(
         made, unit_names=dataset.files, annotator_names=tuple(workers), class_names=dataset.class_names
     )
+
+
+def class_key(name: str) -> str:
+    """A class as the data set spells it, whatever the listening test calls it.
+
+    Examples
+    --------
+    >>> class_key("Door knock"), class_key("Crying baby")
+    ('door_wood_knock', 'crying_baby')
+    """
+    key = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    return _OTHER_NAMES.get(key, key)
 
 
 def _clip(name: str) -> str:

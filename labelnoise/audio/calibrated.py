@@ -1,0 +1,248 @@
+"""The calibrated detector of clips and tags, and confident learning on the same probabilities."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelnoise.audio.dataset import AudioDataset
+from labelnoise.audio.embedding import STATISTICS, clip_embeddings
+from labelnoise.audio.few_clips import FEW_CLIPS, judge_few
+from labelnoise.audio.tag_scores import tag_probabilities
+from labelnoise.core.calibrated import calibrate_scores
+from labelnoise.core.confident_multilabel import confident_learning_multilabel
+from labelnoise.core.detection import Detection
+from labelnoise.core.from_features import FeatureModel, detect_from_features, scale_rows
+from labelnoise.core.neighbours import nearest_neighbours
+from labelnoise.core.selection import confident_learning
+from labelnoise.core.validation import InputError
+
+__all__ = ["MISSING", "OUTSIDE", "WRONG", "clip_similarity", "detect_calibrated", "detect_confident_learning"]
+
+Array = NDArray[np.float64]
+
+#: Kinds of issues.
+WRONG, MISSING, OUTSIDE = "wrong-tag", "missing-tag", "out-of-vocabulary"
+#: Neighbours of other recordings whose mean cosine says how alone a clip is.
+_NEAR = 5
+#: A clip is out of the vocabulary where its best class is below the median and its neighbours below this share of
+#: the clips with trusted labels have.
+_STRANGE = 0.05
+#: (clip, tag) pairs above which no labels are simulated for the interval of the count.
+_PAIRS_SIMULATED = 300_000
+
+
+def detect_calibrated(
+    dataset: AudioDataset,
+    seed: int = 0,
+    *,
+    embeddings: str | None = None,
+    scaling: str = "auto",
+    draws: int = 12,
+    resamples: int = 5,
+) -> Detection:
+    """Probability that each class or tag is wrong, by clips of other recordings that sound alike.
+
+    Clips with one class each are judged by `labelnoise.core.from_features.detect_from_features`, below 15
+    clips per class with the rate and the order of `labelnoise.audio.few_clips.judge_few`; (clip, tag) pairs by
+    `tag_probabilities`, read by `labelnoise.core.calibrated.calibrate_scores` as absent or present.
+
+    Parameters
+    ----------
+    dataset : AudioDataset
+    seed : int
+    embeddings : str, optional
+        See `clip_embeddings`. What decides most: pretrained vectors are far ahead of the default statistics.
+    scaling : {"auto", "hellinger", "unit", "none"}
+        See `labelnoise.core.from_features.scale_rows`.
+    draws : int
+        Draws of planted errors, for clips with one class each.
+    resamples : int
+        Simulations of the count: 0 for none, else at least 2. Above 300,000 pairs none are made.
+
+    Returns
+    -------
+    Detection
+        With the evidence columns ``kind`` ("wrong-tag", "missing-tag", "out-of-vocabulary"; "" where nothing is
+        suspected), ``p_given`` and ``similarity`` (mean cosine to the nearest clips of other recordings). A flagged
+        clip that no class fits has the suggestion -1.
+
+    Raises
+    ------
+    InputError
+        As of `clip_embeddings`, `detect_from_features` and `tag_probabilities`.
+
+    Examples
+    --------
+    >>> from labelnoise.audio.embedded import events
+    >>> data = events()
+    >>> found = detect_calibrated(data)
+    >>> int(data.is_wrong.sum()), int((found.flagged & data.is_wrong).sum()), found.method
+    (30, 21, 'calibrated')
+    """
+    X = scale_rows(clip_embeddings(dataset, embeddings), scaling)
+    found = (
+        _judge_tags(dataset, X, seed, resamples)
+        if dataset.multilabel
+        else _judge_clips(dataset, X, seed, draws, resamples)
+    )
+    return replace(found, info={**found.info, "embeddings": embeddings or STATISTICS})
+
+
+def _judge_clips(dataset: AudioDataset, X: Array, seed: int, draws: int, resamples: int) -> Detection:
+    groups = dataset.recording_codes()
+    given = np.asarray(dataset.given, dtype=np.int64)
+    found = detect_from_features(
+        X, given, groups, seed, n_classes=dataset.n_classes, scaling="none", draws=draws, resamples=resamples
+    )
+    labelled = given >= 0
+    if labelled.sum() < FEW_CLIPS * len(np.unique(given[labelled])):
+        found = judge_few(found, X, given, dataset.n_classes, groups, seed)
+    assert found.p_wrong is not None
+    near = clip_similarity(X, groups)
+    # Where the given class is believed, what others say of it; its own say would make every clip fit.
+    best = np.where(found.suggested == given, found.evidence["p_given"], found.confidence)
+    strange = _strange(best, near, labelled & (found.p_wrong < 0.5)) & labelled
+    kinds = np.full(dataset.n_units, "", dtype=object)
+    kinds[labelled & (found.flagged | (found.suggested != given))] = WRONG
+    kinds[strange] = OUTSIDE
+    return replace(
+        found,
+        method="calibrated",
+        suggested=np.where(strange & found.flagged, -1, found.suggested),
+        confidence=np.where(strange & found.flagged, 0.0, found.confidence),
+        evidence={**found.evidence, "similarity": near, "kind": kinds},
+    )
+
+
+def _judge_tags(dataset: AudioDataset, X: Array, seed: int, resamples: int) -> Detection:
+    started = time.process_time()
+    groups = dataset.recording_codes()
+    tags = dataset.tags
+    p = tag_probabilities(X, tags, groups, seed, scaling="none")
+    flat = p.reshape(-1)
+    given = np.asarray(dataset.given, dtype=np.int64)
+    found = calibrate_scores(
+        given,
+        np.stack([1.0 - flat, flat], axis=1),
+        resamples=resamples if len(flat) <= _PAIRS_SIMULATED else 0,
+        seed=seed,
+    )
+    near = clip_similarity(X, groups)
+    best = p.max(axis=1)
+    doubted = (found.flagged & (given == 1)).reshape(tags.shape)
+    trusted = (tags == 1).any(axis=1) & ~doubted.any(axis=1)
+    alone = np.repeat(_strange(best, near, trusted), dataset.n_tags)
+    kinds = np.full(dataset.n_units, "", dtype=object)
+    differs = (given >= 0) & (found.flagged | (found.suggested != given))
+    kinds[differs & (given == 1)] = WRONG
+    kinds[differs & (given == 0)] = MISSING
+    kinds[found.flagged & (given == 1) & alone] = OUTSIDE
+    return replace(
+        found,
+        evidence={**found.evidence, "similarity": np.repeat(near, dataset.n_tags), "kind": kinds},
+        info={**found.info, "cpu_seconds": round(time.process_time() - started, 3)},
+    )
+
+
+def clip_similarity(features: Array, groups: NDArray[np.int64]) -> Array:
+    """Mean cosine of every clip to the five nearest clips of other recordings, shape (m,); 0 where there is none.
+
+    Examples
+    --------
+    >>> clip_similarity(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), np.arange(3)).round(2).tolist()
+    [0.5, 0.5, 0.0]
+    """
+    near = min(_NEAR, len(features) - int(np.unique(groups, return_counts=True)[1].max()))
+    if near < 1:
+        return np.zeros(len(features))
+    graph = nearest_neighbours(features, near, groups=groups)
+    similar: Array = 1.0 - graph.distances.mean(axis=1)
+    return similar
+
+
+def _strange(best: Array, near: Array, trusted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Clips with a best class below the median, farther from others than a share of the trusted clips is."""
+    if trusted.sum() < 1 / _STRANGE:
+        return np.zeros(len(best), dtype=bool)
+    low_near = np.quantile(near[trusted], _STRANGE)
+    return (best < np.median(best)) & (near < low_near)
+
+
+def detect_confident_learning(
+    dataset: AudioDataset,
+    seed: int = 0,
+    *,
+    embeddings: str | None = None,
+    scaling: str = "auto",
+    rule: str = "prune_by_noise_rate",
+) -> Detection:
+    """Confident learning on the same leave-one-recording-out probabilities: per clip, or tag by tag.
+
+    Parameters
+    ----------
+    dataset : AudioDataset
+    seed : int
+    embeddings, scaling
+        As of `detect_calibrated`.
+    rule : str
+        See `labelnoise.core.selection.confident_learning`.
+
+    Returns
+    -------
+    Detection
+        ``quality`` is the probability of what is given; ``evidence["kind"]`` "wrong-tag" or "missing-tag".
+
+    Raises
+    ------
+    InputError
+        As of `detect_calibrated`; an unknown rule; fewer than two classes among the clips' labels.
+
+    References
+    ----------
+    Northcutt, Jiang, Chuang 2021, Confident Learning, JAIR 70; Thyagarajan et al. 2023 for tags.
+
+    Examples
+    --------
+    >>> from labelnoise.audio.embedded import events
+    >>> data = events()
+    >>> found = detect_confident_learning(data)
+    >>> int((found.flagged & data.is_wrong).sum()), int(found.flagged.sum())
+    (26, 42)
+    """
+    X = scale_rows(clip_embeddings(dataset, embeddings), scaling)
+    given = np.asarray(dataset.given, dtype=np.int64)
+    groups, has = dataset.recording_codes(), given >= 0
+    if dataset.multilabel:
+        tags = dataset.tags
+        p = tag_probabilities(X, tags, groups, seed, scaling="none")
+        flagged = confident_learning_multilabel(tags, p, rule=rule).reshape(-1)
+        p = np.stack([1.0 - p.reshape(-1), p.reshape(-1)], axis=1)
+    else:
+        if len(np.unique(given[has])) < 2:
+            raise InputError("The labels hold fewer than 2 classes; a wrong one can only be told among more.")
+        model = FeatureModel(X[has], dataset.n_classes, groups=groups[has], seed=seed)
+        targets = np.eye(dataset.n_classes)[given[has]]
+        p = np.empty((len(given), dataset.n_classes))
+        p[has] = model.probs(targets, given[has])
+        if not has.all():
+            p[~has] = model.predict(X[~has], targets, given[has])
+        flagged = confident_learning(given, p, rule=rule)
+    rows = np.arange(len(given))
+    suggested = p.argmax(axis=1).astype(np.int64)
+    kinds = np.full(len(given), "", dtype=object)
+    kinds[has & (flagged | (suggested != given))] = WRONG
+    if dataset.multilabel:
+        kinds[(kinds == WRONG) & (given == 0)] = MISSING
+    return Detection(
+        method="confident-learning",
+        quality=np.where(has, p[rows, np.maximum(given, 0)], 1.0),
+        flagged=flagged,
+        suggested=suggested,
+        confidence=p[rows, suggested],
+        evidence={"kind": kinds},
+        info={"rule": rule, "embeddings": embeddings or STATISTICS},
+    )
