@@ -76,7 +76,9 @@ def mixtures(seed: int) -> AudioDataset:
 
     def load(source: tuple[int, ...], rate: int) -> tuple[Any, int]:
         waves = [np.resize(audio[j], 5 * rate) for j in source]
-        return (sum(w / max(float(np.sqrt((w**2).mean())), 1e-4) for w in waves) * 0.05).astype(np.float32), rate
+        return (sum(w / max(float(np.sqrt((w**2).mean())), 1e-4) for w in waves) * 0.05).astype(
+            np.float32
+        ), rate
 
     missing = (tags == 1) & (rng.random(tags.shape) < 0.4)
     missing[TRAIN_MIXTURES:] = False
@@ -140,7 +142,9 @@ def table(rows: list[dict[str, Any]]) -> None:
     measures = ("accuracy", "lwlrap", "map")
     groups: dict[tuple[Any, ...], dict[int, dict[str, Any]]] = {}
     for row in rows:
-        groups.setdefault((row["part"], row.get("network"), row.get("labels"), row["method"]), {})[row["seed"]] = row
+        groups.setdefault((row["part"], row.get("network"), row.get("labels"), row["method"]), {})[
+            row["seed"]
+        ] = row
     for key, found in groups.items():
         plain = groups.get((*key[:3], "plain"), {})
         parts = [f"{key[0]:7} {key[1] or '':7} {key[2] or '':9} {key[3]:18} n={len(found)}"]

@@ -114,7 +114,10 @@ class MobileNet(ClipNetwork):
         layers: list[nn.Module] = [_convolution(1, before, 3, 1)]
         for channels, stride in self._PLAN:
             after = max(int(channels * width), 8)
-            layers += [_convolution(before, before, 3, stride, groups=before), _convolution(before, after, 1, 1)]
+            layers += [
+                _convolution(before, before, 3, stride, groups=before),
+                _convolution(before, after, 1, 1),
+            ]
             before = after
         self.layers = nn.Sequential(*layers)
 

@@ -22,7 +22,15 @@ from labelnoise.core.validation import NO_LABEL, InputError, as_rate, choose
 if TYPE_CHECKING:
     from labelnoise.core.training.loop import Run
 
-__all__ = ["ByOrigin", "ClassSmoothing", "LateSelection", "Mixup", "OrGate", "OutlierRejection", "UnequalTags"]
+__all__ = [
+    "ByOrigin",
+    "ClassSmoothing",
+    "LateSelection",
+    "Mixup",
+    "OrGate",
+    "OutlierRejection",
+    "UnequalTags",
+]
 
 
 def _noisy(run: Run) -> Tensor:
@@ -151,7 +159,9 @@ class LateSelection(SmallLoss):
             marks = self.marks(torch.from_numpy(run.task.given)).numpy()
             # Tags have no class of which to keep a share.
             quota = self.per_class and not run.task.multilabel
-            self._kept.copy_(torch.from_numpy(small_loss(losses, keep=self._keep, labels=marks, per_class=quota)))
+            self._kept.copy_(
+                torch.from_numpy(small_loss(losses, keep=self._keep, labels=marks, per_class=quota))
+            )
 
     def weights(self, run: Run, index: int, outputs: list[Units]) -> Tensor | None:
         own = outputs[index]
@@ -203,7 +213,9 @@ class OrGate(Strategy):
         return {"kept": round(float((self._count >= self.hits).float().mean()), 4)}
 
     def _hit(self, units: Units) -> Tensor:
-        top = torch.zeros_like(units.logits, dtype=torch.bool).scatter_(1, units.logits.topk(self._k).indices, True)
+        top = torch.zeros_like(units.logits, dtype=torch.bool).scatter_(
+            1, units.logits.topk(self._k).indices, True
+        )
         if units.labels.ndim == 2:
             return (top & (units.labels == 1)).any(1)
         found = top.gather(1, units.labels.clamp(min=0)[:, None])[:, 0]
@@ -262,9 +274,7 @@ class ClassSmoothing(Strategy):
         self._shares = self.epsilon + np.where(noise > np.median(noise), self.delta, -self.delta)
 
     def losses(self, run: Run, index: int, own: Units) -> Tensor:
-        values = label_smoothing(
-            own.logits, own.labels, epsilon=self._shares, multilabel=run.task.multilabel
-        )
+        values = label_smoothing(own.logits, own.labels, epsilon=self._shares, multilabel=run.task.multilabel)
         return _cell_mean(values, own.labels)
 
     def state_dict(self) -> dict[str, Any]:

@@ -188,7 +188,11 @@ def _fit(
         history=result.history,
         selected_by=result.selected_by,
         chosen=result.epoch,
-        info={**split_info(task_options["splits"], seed), "network": task_options["network"], "strategy": name},
+        info={
+            **split_info(task_options["splits"], seed),
+            "network": task_options["network"],
+            "strategy": name,
+        },
     )
     return result.models[0].state_dict(), trained
 
@@ -288,7 +292,13 @@ def train_noisy_then_curated(
     choose_free = {"strategy", "parameters", "initial"} & set(options)
     if choose_free:
         raise InputError(f"This trainer fixes {sorted(choose_free)[0]!r}; leave it out.")
-    common = {**options, "network": network, "curated": curated, "batch_size": batch_size, "strategy": "plain"}
+    common = {
+        **options,
+        "network": network,
+        "curated": curated,
+        "batch_size": batch_size,
+        "strategy": "plain",
+    }
     weights, _ = _fit(
         **_complete(
             dataset,
