@@ -268,7 +268,7 @@ def clip_task(
     >>> from labelnoise.audio.embedded import events
     >>> task = clip_task(events(4), cache=tempfile.mkdtemp(), batch_size=8)
     >>> task.n_units, task.n_classes, [tuple(batch.crops.shape) for batch in task.batches("train", None)]
-    (20, 10, [(16, 96, 64), (16, 96, 64), (8, 96, 64)])
+    (23, 10, [(16, 96, 64), (16, 96, 64), (14, 96, 64)])
     """
     choose(network, NETWORKS, "audio network")
     for name, number in (("frames", frames), ("crops", crops), ("batch_size", batch_size)):
