@@ -108,7 +108,8 @@ TRAINERS.add(
         "Fan et al. (2023), OR-Gate: a noisy label filtering method for speaker verification, Interspeech",
         formula="take part if sum over epochs of [rank(y) <= k] >= 1, k = 7% of the classes",
         helps="Many classes, where a hit by chance is rare.",
-        hurts="With ten classes hits by chance let wrong labels in, and what is in stays in. Clips that are out still pass through batch normalisation. Not measured yet.",
+        hurts="With ten classes hits by chance let wrong labels in, and what is in stays in. Clips that are "
+        "out still pass through batch normalisation. Not measured yet.",
         options={"strategy": "or-gate"},
     ),
     Entry(
