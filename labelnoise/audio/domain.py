@@ -17,6 +17,7 @@ from labelnoise.core.dataset import Dataset
 from labelnoise.core.domain import DatasetInfo, Domain, data_root
 from labelnoise.core.registry import Registry
 from labelnoise.core.review.cards import Card
+from labelnoise.core.trained import Trained
 from labelnoise.core.validation import InputError
 
 __all__ = ["AudioDomain"]
@@ -31,6 +32,7 @@ class AudioDomain(Domain):
     summary: ClassVar[str] = "Audio: wrong classes of sound clips, wrong and missing tags."
     default_dataset: ClassVar[str] = "events"
     default_detector: ClassVar[str] = "calibrated"
+    default_trainer: ClassVar[str] = "lq"
     noises: ClassVar[Registry] = NOISES
     detectors: ClassVar[Registry] = DETECTORS
     trainers: ClassVar[Registry] = TRAINERS
@@ -139,6 +141,21 @@ class AudioDomain(Domain):
             if values is not None:
                 found[name] = [value.item() if hasattr(value, "item") else value for value in values[clips]]
         return found
+
+    def train(self, dataset: Dataset, *, method: str | None = None, seed: int = 0, **options: Any) -> Trained:
+        """Train a network on clips; see `labelnoise.audio.train_methods.train_audio`."""
+        from labelnoise.audio.train_methods import train_audio
+
+        assert isinstance(dataset, AudioDataset)
+        usual = "plain" if dataset.multilabel else self.default_trainer  # Lq loses on tags
+        return train_audio(dataset, method or usual, seed, **options)
+
+    def training_scores(self, dataset: Dataset, trained: Trained) -> list[dict[str, Any]]:
+        """Accuracy, and for tags lwlrap and mAP, in the training, validation and test split."""
+        from labelnoise.audio.splits import split_scores
+
+        assert isinstance(dataset, AudioDataset)
+        return split_scores(dataset, trained)
 
     def review_cards(self, dataset: Dataset, units: Sequence[int]) -> list[Card]:
         """The clip to hear and its spectrogram to see, where the data set comes with sound."""
