@@ -57,3 +57,122 @@ def with_test(number: int, sentences: int) -> Any:
         starts=np.concatenate([train.starts[: sentences + 1], end + test.starts[1:]]),
         masks={"train": np.arange(n) < end, "test": np.arange(n) >= end},
     )
+
+
+def run_once(data: Any, trainer: str, seed: int, options: dict[str, Any]) -> dict[str, Any]:
+    """One training and its entity F1 on the test sentences."""
+    import numpy as np
+
+    from labelnoise.text import train_methods
+    from labelnoise.text.evaluation import entity_report
+    from labelnoise.text.trainers import TRAINERS as REGISTRY
+
+    assert data.true is not None
+    start = time.process_time()
+    if trainer == CLEAN:
+        result = train_methods.train_plain(data.with_labels(data.true, true=data.true), seed, **options)
+    else:
+        result = REGISTRY[trainer].load()(data, seed, **options)
+    seconds = time.process_time() - start
+    found = {}
+    for name, mask in data.masks.items():
+        report = entity_report(
+            np.where(mask, data.true, -1), result.predicted, types=data.types, starts=data.starts
+        )
+        found[f"{name}_f1"] = report["lenient"]["all"]["f1"]
+        if name == "test":
+            found |= {key: report["lenient"]["all"][key] for key in ("precision", "recall")}
+            found["strict_f1"] = report["strict"]["all"]["f1"]
+            found |= {kind: report["lenient"][kind]["f1"] for kind in data.types}
+    said = {key: value for key, value in result.info.items() if key in ("doubtful", "left_out")}
+    return {**found, **said, "cpu_seconds": seconds}
+
+
+def read(store: Path) -> list[dict[str, Any]]:
+    """The runs so far."""
+    if not store.exists():
+        return []
+    return [json.loads(line) for line in store.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def key_of(run: dict[str, Any]) -> tuple[Any, ...]:
+    """What tells two runs apart."""
+    return tuple(json.dumps(run[key], sort_keys=True) for key in _KEYS)
+
+
+def table(runs: list[dict[str, Any]]) -> None:
+    """Test F1 by set and trainer, mean and spread over seeds, and the share of the gap to the oracle that is closed."""
+    import numpy as np
+
+    of: dict[tuple[str, ...], list[float]] = {}
+    names: dict[tuple[str, str], None] = {}
+    for run in runs:
+        options = json.dumps(run["options"], sort_keys=True) if run["options"] else ""
+        of.setdefault((run["features"], str(run["set"]), run["trainer"], options), []).append(run["test_f1"])
+        names[(run["trainer"], options)] = None
+    for features in sorted({key[0] for key in of}):
+        sets = sorted({key[1] for key in of if key[0] == features})
+        print(f"\n{features}: test F1 (share of the gap {BAR} -> {GOAL} closed)")
+        for trainer, options in names:
+            cells = []
+            for number in sets:
+                scores = of.get((features, number, trainer, options))
+                low = of.get((features, number, BAR, ""))
+                high = of.get((features, number, GOAL, ""))
+                if not scores:
+                    cells.append(f"{'-':>24}")
+                    continue
+                gap = ""
+                if low and high:
+                    share = (np.mean(scores) - np.mean(low)) / (np.mean(high) - np.mean(low))
+                    gap = f" ({100 * share:+.0f}%)"
+                spread = np.std(scores, ddof=1) if len(scores) > 1 else 0.0
+                cells.append(
+                    f"{100 * np.mean(scores):6.2f} ± {100 * spread:.2f}, {len(scores)}{gap}".rjust(24)
+                )
+            print(f"{trainer + ' ' + options:<40}", *cells)
+
+
+def main() -> None:
+    """Run what is missing, then print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--sets", default="1,4,7")
+    parser.add_argument("--trainers", default="all")
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--encoder", default=None)
+    parser.add_argument("--sentences", type=int, default=5000)
+    parser.add_argument("--options", default="{}", help="JSON, for the named trainers")
+    parser.add_argument("--cpu-minutes", type=float, default=6.0)
+    args = parser.parse_args()
+    trainers = TRAINERS if args.trainers == "all" else tuple(args.trainers.split(","))
+    options = json.loads(args.options)
+    runs = read(args.store)
+    done = {key_of(run) for run in runs}
+    data: dict[int, Any] = {}
+    for seed in map(int, args.seeds.split(",")):
+        for number in map(int, args.sets.split(",")):
+            for trainer in trainers:
+                run = {
+                    "set": number,
+                    "trainer": trainer,
+                    "seed": seed,
+                    "features": "encoder" if args.encoder else "words",
+                    "sentences": args.sentences,
+                    "options": options,
+                }
+                if key_of(run) in done or time.process_time() > 60 * args.cpu_minutes:
+                    continue
+                if number not in data:
+                    data[number] = with_test(number, args.sentences)
+                with_features = {"encoder": args.encoder, **options} if args.encoder else options
+                run |= run_once(data[number], trainer, seed, with_features)
+                with args.store.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(run) + "\n")
+                runs.append(run)
+                print(number, trainer, seed, round(run["test_f1"], 4), f"{run['cpu_seconds']:.0f} s", flush=True)
+    table(runs)
+
+
+if __name__ == "__main__":
+    main()
