@@ -44,7 +44,9 @@ def with_test(number: int, sentences: int) -> Any:
         true_column=1,
         tag_column=2,
     )
-    test = read_conll({"test": root / "noisyner" / "estner_clean.test"}, name="t", token_column=0, tag_column=1)
+    test = read_conll(
+        {"test": root / "noisyner" / "estner_clean.test"}, name="t", token_column=0, tag_column=1
+    )
     assert train.types == test.types and train.true is not None
     end = int(train.starts[sentences])
     n = end + test.n_units
@@ -135,7 +137,9 @@ def table(runs: list[dict[str, Any]]) -> None:
 
 def main() -> None:
     """Run what is missing, then print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--sets", default="1,4,7")
     parser.add_argument("--trainers", default="all")
@@ -170,7 +174,9 @@ def main() -> None:
                 with args.store.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(run) + "\n")
                 runs.append(run)
-                print(number, trainer, seed, round(run["test_f1"], 4), f"{run['cpu_seconds']:.0f} s", flush=True)
+                print(
+                    number, trainer, seed, round(run["test_f1"], 4), f"{run['cpu_seconds']:.0f} s", flush=True
+                )
     table(runs)
 
 

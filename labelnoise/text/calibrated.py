@@ -198,7 +198,9 @@ def judge_types(
         probs = predict(fit, evidence)
         return Judged(posterior(probs, fit.transition, given), probs, fit, evidence, repeats)
 
-    first = answer(judged_by(form_folds(dataset.tokens, dataset.starts, dataset.given, folds, seed=seed)), 1.0)
+    first = answer(
+        judged_by(form_folds(dataset.tokens, dataset.starts, dataset.given, folds, seed=seed)), 1.0
+    )
     repeats = error_consistency(dataset.tokens, given, first.truth)
     if repeats >= REPEATING:
         return replace(first, repeats=repeats)

@@ -109,7 +109,9 @@ def seqeval_report(
         from seqeval.metrics import classification_report
         from seqeval.scheme import IOB2
     except ImportError:
-        raise InputError("seqeval is not installed. Run: pip install seqeval; or use entity_report.") from None
+        raise InputError(
+            "seqeval is not installed. Run: pip install seqeval; or use entity_report."
+        ) from None
     gold, guess = _both(tags, predicted)
     names = np.array(bio_names(types), dtype=object)
     lists = [[list(part) for part in np.split(names[ids], starts[1:-1])] for ids in (gold, guess)]

@@ -86,12 +86,8 @@ def split_scores(dataset: TextDataset, trained: Trained) -> list[dict[str, Any]]
             np.where(mask, labels, NO_LABEL), trained.predicted, types=dataset.types, starts=dataset.starts
         )
         of_all = report["lenient"]["all"]
-        row |= {
-            f"entity_{key}": round(of_all[key], 4) for key in ("precision", "recall", "f1")
-        }
+        row |= {f"entity_{key}": round(of_all[key], 4) for key in ("precision", "recall", "f1")}
         row["entity_f1_strict"] = round(report["strict"]["all"]["f1"], 4)
-        row["entity_f1_by_type"] = {
-            kind: round(report["lenient"][kind]["f1"], 4) for kind in dataset.types
-        }
+        row["entity_f1_by_type"] = {kind: round(report["lenient"][kind]["f1"], 4) for kind in dataset.types}
         rows.append(row)
     return rows

@@ -177,7 +177,9 @@ def train_noise_channel(
         targets = posterior / np.maximum(posterior.sum(axis=1, keepdims=True), 1e-12)
         probs = run.tagger.fit(targets.astype(np.float32), seed + 1 + step)
     source = f"{pairs} clean pairs" if pairs else "detection"
-    return run.result("noise-channel", probs, channel_from=source, channel=np.round(transition, 4).tolist())
+    looked = "clean" if pairs else "last epoch"
+    said = {"channel_from": source, "channel": np.round(transition, 4).tolist()}
+    return run.result("noise-channel", probs, selected_by=looked, **said)
 
 
 def train_self(
@@ -207,9 +209,7 @@ def train_self(
     transformer that is stopped early; here it is the tagger of this package.
     """
     if rounds < 1 or not 0.0 <= confident < 1.0:
-        raise InputError(
-            f"rounds is {rounds} and confident is {confident}; give 1 or more, and less than 1."
-        )
+        raise InputError(f"rounds is {rounds} and confident is {confident}; give 1 or more, and less than 1.")
     run = _Run(dataset, seed, encoder, features, epochs)
     probs = run.tagger.fit(run.targets, seed)
     taught = []
@@ -350,9 +350,7 @@ def channel_of(transition: NDArray[Any], targets: NDArray[Any]) -> NDArray[np.fl
     return channel
 
 
-def _from_pairs(
-    dataset: TextDataset, has: NDArray[np.bool_], pairs: int, seed: int
-) -> NDArray[np.float64]:
+def _from_pairs(dataset: TextDataset, has: NDArray[np.bool_], pairs: int, seed: int) -> NDArray[np.float64]:
     """The share of given types by true type among some tokens; a type that is not among them is kept."""
     if dataset.true is None:
         raise InputError(
