@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def test_best_tags_beat_every_other_valid_sequence():
     probs = rng.dirichlet(np.full(5, 0.5), size=starts[-1])
     found = best_tags(probs, starts)
     logs = np.log(np.maximum(probs, 1e-12))
-    for a, b in zip(starts[:-1], starts[1:]):
+    for a, b in pairwise(starts):
         one = np.array([0, b - a])
         valid = [np.array(t) for t in product(range(5), repeat=b - a)]
         valid = [t for t in valid if (repair(t, starts=one) == t).all()]

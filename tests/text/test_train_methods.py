@@ -46,7 +46,8 @@ def test_every_trainer_sees_the_training_split_alone_and_answers_valid_bio(name)
     run = TRAINERS[name].load()
     result, again = run(data, 0, **options), run(other, 0, **options)
     assert np.array_equal(result.probs, again.probs)
-    assert np.allclose(result.probs.sum(axis=1), 1.0) and result.probs.shape == (data.n_units, data.n_classes)
+    assert np.allclose(result.probs.sum(axis=1), 1.0)
+    assert result.probs.shape == (data.n_units, data.n_classes)
     assert np.array_equal(repair(result.predicted, starts=data.starts), result.predicted)
     assert result.method == name
 
@@ -72,7 +73,8 @@ def test_scores_have_entities_and_the_published_split_comes_first():
     rows = split_scores(data, train_plain(data, epochs=3))
     assert [(row["split"], row["units"]) for row in rows] == [(k, int(m.sum())) for k, m in masks.items()]
     assert rows[0]["entity_f1"] >= rows[1]["entity_f1"] > 0.3
-    assert rows[1]["labels"] == "true" and set(rows[1]["entity_f1_by_type"]) == set(data.types)
+    assert rows[1]["labels"] == "true"
+    assert set(rows[1]["entity_f1_by_type"]) == set(data.types)
     assert TextDomain().training_scores(data, train_plain(data, epochs=3)) == rows
 
 
@@ -96,9 +98,12 @@ def test_the_channel_is_a_channel():
     transition = np.array([[0.9, 0.07, 0.03], [0.5, 0.4, 0.1], [0.2, 0.1, 0.7]])
     targets = np.eye(5)[[0, 1, 2, 2, 3, 0]]
     channel = channel_of(transition, targets)
-    assert np.allclose(channel.sum(axis=1), 1.0) and (channel >= 0).all()
-    assert channel[1, 3] == pytest.approx(0.1) and channel[1, 4] == 0.0
-    assert channel[0, 1] + channel[0, 2] == pytest.approx(0.07) and channel[0, 2] == 2 * channel[0, 1]
+    assert np.allclose(channel.sum(axis=1), 1.0)
+    assert (channel >= 0).all()
+    assert channel[1, 3] == pytest.approx(0.1)
+    assert channel[1, 4] == 0.0
+    assert channel[0, 1] + channel[0, 2] == pytest.approx(0.07)
+    assert channel[0, 2] == 2 * channel[0, 1]
 
 
 @pytest.mark.parametrize(
