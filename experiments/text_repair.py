@@ -47,7 +47,8 @@ def with_test(number: int, sentences: int) -> Any:
     test = read_conll(
         {"test": root / "noisyner" / "estner_clean.test"}, name="t", token_column=0, tag_column=1
     )
-    assert train.types == test.types and train.true is not None
+    assert train.types == test.types
+    assert train.true is not None
     end = int(train.starts[sentences])
     n = end + test.n_units
     return TextDataset(

@@ -127,7 +127,7 @@ def train_repaired(
     if repair == "soft":
         keep = np.ones(len(keep), dtype=bool)
     probs = run.tagger.fit(targets * keep[:, None].astype(np.float32), seed)
-    said = {"repair": repair, "doubtful": int((wrong > 0.5).sum()), "left_out": int((~keep & run.has).sum())}
+    said: dict[str, Any] = {"repair": repair, "doubtful": int((wrong > 0.5).sum()), "left_out": int((~keep & run.has).sum())}
     return run.result("repaired", probs, **said)
 
 
@@ -178,7 +178,7 @@ def train_noise_channel(
         probs = run.tagger.fit(targets.astype(np.float32), seed + 1 + step)
     source = f"{pairs} clean pairs" if pairs else "detection"
     looked = "clean" if pairs else "last epoch"
-    said = {"channel_from": source, "channel": np.round(transition, 4).tolist()}
+    said: dict[str, Any] = {"channel_from": source, "channel": np.round(transition, 4).tolist()}
     return run.result("noise-channel", probs, selected_by=looked, **said)
 
 
