@@ -34,6 +34,9 @@ __all__ = [
     "type_targets",
 ]
 
+#: A token teaches in self-training where its largest target exceeds this (Liang et al. 2020).
+CONFIDENT = 0.9
+
 
 def train_plain(
     dataset: TextDataset,
@@ -87,6 +90,7 @@ def train_repaired(
     epochs: int = 5,
     repair: str = "soft",
     drop: float = 0.5,
+    rounds: int = 2,
 ) -> Trained:
     """Detect, then learn from the repaired tags instead of the given ones.
 
@@ -99,6 +103,9 @@ def train_repaired(
         others keep their tags; "soft-drop": soft targets, and tokens with no type above a half left out.
     drop : float
         Tokens whose tag is wrong with more than this probability are left out by "drop".
+    rounds : int
+        Of self-training (see `train_self`) after the first fit, >= 0: what detection found lets the tagger find
+        more of the names that have no tag.
 
     Returns
     -------
@@ -119,6 +126,8 @@ def train_repaired(
     choose(repair, ("soft", "drop", "soft-drop"), "way to repair")
     if not 0.0 < drop < 1.0:
         raise InputError(f"drop is {drop}; give a probability between 0 and 1.")
+    if rounds < 0:
+        raise InputError(f"rounds is {rounds}; give 0 or more.")
     run = _Run(dataset, seed, encoder, features, epochs)
     truth = judge_types(run.seen, seed, encoded=run.encoded).truth
     wrong = np.where(run.has, 1.0 - probability_right(run.seen, truth), 0.0)
@@ -127,7 +136,13 @@ def train_repaired(
     if repair == "soft":
         keep = np.ones(len(keep), dtype=bool)
     probs = run.tagger.fit(targets * keep[:, None].astype(np.float32), seed)
-    said: dict[str, Any] = {"repair": repair, "doubtful": int((wrong > 0.5).sum()), "left_out": int((~keep & run.has).sum())}
+    probs, taught = _refined(run, probs, seed, rounds, CONFIDENT)
+    said: dict[str, Any] = {
+        "repair": repair,
+        "doubtful": int((wrong > 0.5).sum()),
+        "left_out": int((~keep & run.has).sum()),
+        "tokens_taught": taught,
+    }
     return run.result("repaired", probs, **said)
 
 
@@ -190,7 +205,7 @@ def train_self(
     features: str | None = None,
     epochs: int = 5,
     rounds: int = 3,
-    confident: float = 0.9,
+    confident: float = CONFIDENT,
 ) -> Trained:
     """Learn from the own predictions of the round before, sharpened, where they are confident.
 
@@ -212,15 +227,7 @@ def train_self(
         raise InputError(f"rounds is {rounds} and confident is {confident}; give 1 or more, and less than 1.")
     run = _Run(dataset, seed, encoder, features, epochs)
     probs = run.tagger.fit(run.targets, seed)
-    taught = []
-    for step in track(range(rounds), "rounds of self-training"):
-        sharp = probs**2 / np.maximum(probs[run.has].sum(axis=0), 1e-9)
-        sharp /= sharp.sum(axis=1, keepdims=True)
-        keep = run.has & (sharp.max(axis=1) > confident)
-        if not keep.any():
-            break
-        taught.append(int(keep.sum()))
-        probs = run.tagger.fit((sharp * keep[:, None]).astype(np.float32), seed + 1 + step)
+    probs, taught = _refined(run, probs, seed, rounds, confident)
     return run.result("self-training", probs, tokens_taught=taught)
 
 
@@ -348,6 +355,22 @@ def channel_of(transition: NDArray[Any], targets: NDArray[Any]) -> NDArray[np.fl
             part = share[2 * t - 1] + share[2 * t]
             channel[0, tag] = transition[0, t] * (share[tag] / part if part > 0 else 1.0 - prefix)
     return channel
+
+
+def _refined(
+    run: _Run, probs: NDArray[np.float64], seed: int, rounds: int, confident: float
+) -> tuple[NDArray[np.float64], list[int]]:
+    """Probabilities after rounds of self-training, and how many tokens taught in each."""
+    taught: list[int] = []
+    for step in track(range(rounds), "rounds of self-training"):
+        sharp = probs**2 / np.maximum(probs[run.has].sum(axis=0), 1e-9)
+        sharp /= sharp.sum(axis=1, keepdims=True)
+        keep = run.has & (sharp.max(axis=1) > confident)
+        if not keep.any():
+            break
+        taught.append(int(keep.sum()))
+        probs = run.tagger.fit((sharp * keep[:, None]).astype(np.float32), seed + 1 + step)
+    return probs, taught
 
 
 def _from_pairs(dataset: TextDataset, has: NDArray[np.bool_], pairs: int, seed: int) -> NDArray[np.float64]:
