@@ -1,7 +1,7 @@
 """Measure training on text with wrong tags: test entity F1 after repairing, dropping or weighing the doubtful ones.
 
     python experiments/text_repair.py --store runs.jsonl [--sets 1,4,7] [--trainers all] [--seeds 0,1,2]
-        [--encoder FOLDER] [--sentences 5000] [--cpu-minutes 6]
+        [--encoder FOLDER | --features FILE.npy] [--sentences 5000] [--tail 0] [--cpu-minutes 6]
     python experiments/text_repair.py --store runs.jsonl --cpu-minutes 0        (the table of what is there)
 
 NoisyNER (Hedderich, Lange, Klakow 2021): the first sentences of the training file under three of its label sets, and
@@ -26,8 +26,11 @@ TRAINERS = (BAR, "repaired", GOAL, CLEAN, "self-training", "noise-channel", "cro
 _KEYS = ("set", "trainer", "seed", "features", "sentences", "options")
 
 
-def with_test(number: int, sentences: int) -> Any:
-    """The first training sentences with the given tags of one set, and the test sentences with true ones."""
+def with_test(number: int, sentences: int, tail: int = 0) -> Any:
+    """The first training sentences with the given tags of one set, and test sentences with true ones.
+
+    Those are the test file's, or the last ``tail`` of the training sentences, which then teach nothing.
+    """
     import numpy as np
 
     from labelnoise.core.domain import data_root
@@ -49,15 +52,23 @@ def with_test(number: int, sentences: int) -> Any:
     )
     assert train.types == test.types
     assert train.true is not None
-    end = int(train.starts[sentences])
-    n = end + test.n_units
+    if tail:
+        end, stop = int(train.starts[sentences - tail]), int(train.starts[sentences])
+        given = np.concatenate([train.given[:end], train.true[end:stop]])
+        true, tokens, starts, n = train.true[:stop], train.tokens[:stop], train.starts[: sentences + 1], stop
+    else:
+        end = int(train.starts[sentences])
+        n = end + test.n_units
+        given, true = (np.concatenate([tags[:end], test.given]) for tags in (train.given, train.true))
+        tokens = np.concatenate([train.tokens[:end], test.tokens])
+        starts = np.concatenate([train.starts[: sentences + 1], end + test.starts[1:]])
     return TextDataset(
         name=f"noisyner-{number}",
-        given=np.concatenate([train.given[:end], test.given]),
-        true=np.concatenate([train.true[:end], test.given]),
+        given=given,
+        true=true,
         class_names=train.class_names,
-        tokens=np.concatenate([train.tokens[:end], test.tokens]),
-        starts=np.concatenate([train.starts[: sentences + 1], end + test.starts[1:]]),
+        tokens=tokens,
+        starts=starts,
         masks={"train": np.arange(n) < end, "test": np.arange(n) >= end},
     )
 
@@ -146,6 +157,10 @@ def main() -> None:
     parser.add_argument("--trainers", default="all")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--encoder", default=None)
+    parser.add_argument("--features", default=None, help="one row per token, of any encoder")
+    parser.add_argument(
+        "--tail", type=int, default=0, help="test on so many of the training sentences instead"
+    )
     parser.add_argument("--sentences", type=int, default=5000)
     parser.add_argument("--options", default="{}", help="JSON, for the named trainers")
     parser.add_argument("--cpu-minutes", type=float, default=6.0)
@@ -162,15 +177,17 @@ def main() -> None:
                     "set": number,
                     "trainer": trainer,
                     "seed": seed,
-                    "features": "encoder" if args.encoder else "words",
+                    "features": ("encoder" if args.encoder or args.features else "words")
+                    + (f", last {args.tail}" if args.tail else ""),
                     "sentences": args.sentences,
                     "options": options,
                 }
                 if key_of(run) in done or time.process_time() > 60 * args.cpu_minutes:
                     continue
                 if number not in data:
-                    data[number] = with_test(number, args.sentences)
-                with_features = {"encoder": args.encoder, **options} if args.encoder else options
+                    data[number] = with_test(number, args.sentences, args.tail)
+                given = {"encoder": args.encoder, "features": args.features}
+                with_features = {**{key: value for key, value in given.items() if value}, **options}
                 run |= run_once(data[number], trainer, seed, with_features)
                 with args.store.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(run) + "\n")
