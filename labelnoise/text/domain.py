@@ -33,7 +33,7 @@ class TextDomain(Domain):
     noises: ClassVar[Registry] = NOISES
     detectors: ClassVar[Registry] = DETECTORS
     trainers: ClassVar[Registry] = TRAINERS
-    default_trainer: ClassVar[str] = "repaired"
+    default_trainer: ClassVar[str] = "self-training"
 
     def datasets(self) -> Mapping[str, DatasetInfo]:
         from labelnoise.text.data import DATASETS
