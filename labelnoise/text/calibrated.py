@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,14 @@ from labelnoise.text.evidence import TokenExperts, type_ids
 from labelnoise.text.folds import form_folds
 from labelnoise.text.spans import suggest_tags, token_kinds
 
-__all__ = ["detect_calibrated", "error_consistency", "probability_right"]
+__all__ = [
+    "Judged",
+    "detect_calibrated",
+    "error_consistency",
+    "judge_types",
+    "probability_right",
+    "token_columns",
+]
 
 #: Prior spread of the classes' error rates, in log-odds: "O" may be all but right while most names are missing.
 RATE_SPREAD = 1.0
@@ -88,37 +96,15 @@ def detect_calibrated(
     given = type_ids(dataset.given)
     has = given >= 0
     _check(dataset, given, folds=folds, epochs=epochs, resamples=resamples)
-    k = len(dataset.types) + 1
-    encoded = _encoded(dataset, encoder, features)
-    targets = np.zeros((dataset.n_units, k), dtype=np.float32)
-    targets[has, given[has]] = 1.0
-
-    def judged_by(split: NDArray[np.int64]) -> NDArray[np.float64]:
-        parts = TokenExperts(dataset, split, encoded=encoded, epochs=epochs, seed=seed).scores(targets)
-        parts /= np.maximum(parts.std(axis=(1, 2), keepdims=True), 1e-12)
-        return parts
-
-    def fitted(labels: NDArray[np.int64], start: StackerFit | None) -> StackerFit:
-        return fit_stacker(evidence[:, has], labels[has], rate_spread=RATE_SPREAD, start=start)
-
-    evidence = judged_by(form_folds(dataset.tokens, dataset.starts, dataset.given, folds, seed=seed))
-    fit = fitted(given, None)
-    probs = predict(fit, evidence)
-    truth = posterior(probs, fit.transition, given)
-    repeats = error_consistency(dataset.tokens, given, truth)
-    if repeats < REPEATING:
-        by_sentence = fold_ids(given, folds, groups=dataset.groups, seed=seed)
-        evidence = np.concatenate([evidence, judged_by(np.maximum(by_sentence, 0))])
-        fit = fitted(given, None)
-        probs = predict(fit, evidence)
-        truth = posterior(probs, fit.transition, given)
+    encoded = token_columns(dataset, encoder, features)
+    judged = judge_types(dataset, seed, encoded=encoded, folds=folds, epochs=epochs)
+    truth, probs, fit, repeats = judged.truth, judged.probs, judged.fit, judged.repeats
     p_wrong = np.where(has, 1.0 - probability_right(dataset, truth), 0.0)
 
     def refit(labels: NDArray[np.int64]) -> float:
-        again = fitted(labels, fit)
-        return float(
-            probability_wrong(posterior(predict(again, evidence), again.transition, labels), labels).sum()
-        )
+        again = fit_stacker(judged.evidence[:, has], labels[has], rate_spread=RATE_SPREAD, start=fit)
+        truth = posterior(predict(again, judged.evidence), again.transition, labels)
+        return float(probability_wrong(truth, labels).sum())
 
     total = float(p_wrong.sum())
     if resamples:
@@ -155,6 +141,71 @@ def detect_calibrated(
             "cpu_seconds": round(time.process_time() - started, 3),
         },
     )
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What is known of every token's type once its given tag has been weighed against the evidence.
+
+    Attributes
+    ----------
+    truth : ndarray, shape (n, K)
+        P(true type | evidence, given type), "O" first; K is 1 + types.
+    probs : ndarray, shape (n, K)
+        P(true type | evidence).
+    fit : StackerFit
+        With the ``transition`` between types.
+    evidence : ndarray, shape (M, n, K)
+    repeats : float
+        See `error_consistency`.
+    """
+
+    truth: NDArray[np.float64]
+    probs: NDArray[np.float64]
+    fit: StackerFit
+    evidence: NDArray[np.float64]
+    repeats: float
+
+
+def judge_types(
+    dataset: TextDataset,
+    seed: int = 0,
+    *,
+    encoded: NDArray[Any] | None = None,
+    folds: int = 3,
+    epochs: int = 3,
+) -> Judged:
+    """P(true type) of every token; parameters as in `detect_calibrated`.
+
+    Raises
+    ------
+    InputError
+        No entity among the tags, fewer sentences than folds, options out of range.
+    """
+    given = type_ids(dataset.given)
+    has = given >= 0
+    _check(dataset, given, folds=folds, epochs=epochs, resamples=0)
+    targets = np.zeros((dataset.n_units, len(dataset.types) + 1), dtype=np.float32)
+    targets[has, given[has]] = 1.0
+
+    def judged_by(split: NDArray[np.int64]) -> NDArray[np.float64]:
+        parts = TokenExperts(dataset, split, encoded=encoded, epochs=epochs, seed=seed).scores(targets)
+        parts /= np.maximum(parts.std(axis=(1, 2), keepdims=True), 1e-12)
+        return parts
+
+    def answer(evidence: NDArray[np.float64], repeats: float) -> Judged:
+        fit = fit_stacker(evidence[:, has], given[has], rate_spread=RATE_SPREAD)
+        probs = predict(fit, evidence)
+        return Judged(posterior(probs, fit.transition, given), probs, fit, evidence, repeats)
+
+    first = answer(
+        judged_by(form_folds(dataset.tokens, dataset.starts, dataset.given, folds, seed=seed)), 1.0
+    )
+    repeats = error_consistency(dataset.tokens, given, first.truth)
+    if repeats >= REPEATING:
+        return replace(first, repeats=repeats)
+    by_sentence = np.maximum(fold_ids(given, folds, groups=dataset.groups, seed=seed), 0)
+    return answer(np.concatenate([first.evidence, judged_by(by_sentence)]), repeats)
 
 
 def error_consistency(tokens: NDArray[Any], given: NDArray[np.int64], truth: NDArray[Any]) -> float:
@@ -229,7 +280,8 @@ def _between(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.float
     return np.asarray(1.0 / (1.0 + np.exp(-odds)))
 
 
-def _encoded(dataset: TextDataset, encoder: str | None, features: str | None) -> NDArray[Any] | None:
+def token_columns(dataset: TextDataset, encoder: str | None, features: str | None) -> NDArray[Any] | None:
+    """Dense features of the tokens as `detect_calibrated` takes them: an encoder's, a file's, or None."""
     if encoder is not None and features is not None:
         raise InputError("Both an encoder and a file of features are given; give one of them.")
     if encoder is not None:

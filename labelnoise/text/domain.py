@@ -14,11 +14,13 @@ from labelnoise.core.dataset import Dataset
 from labelnoise.core.domain import DatasetInfo, Domain, data_root
 from labelnoise.core.registry import Registry
 from labelnoise.core.review.cards import Card
+from labelnoise.core.trained import Trained
 from labelnoise.core.validation import InputError
 from labelnoise.text.dataset import TextDataset, entity_noise
 from labelnoise.text.detectors import DETECTORS
 from labelnoise.text.noise import NOISES
 from labelnoise.text.schemes import repair
+from labelnoise.text.trainers import TRAINERS
 
 __all__ = ["TextDomain"]
 
@@ -33,6 +35,8 @@ class TextDomain(Domain):
     default_detector: ClassVar[str] = "calibrated"
     noises: ClassVar[Registry] = NOISES
     detectors: ClassVar[Registry] = DETECTORS
+    trainers: ClassVar[Registry] = TRAINERS
+    default_trainer: ClassVar[str] = "self-training"
 
     def datasets(self) -> Mapping[str, DatasetInfo]:
         from labelnoise.text.data import DATASETS
@@ -100,6 +104,13 @@ class TextDomain(Domain):
             facts["known_wrong_labels"] = int(dataset.is_wrong.sum())
             facts["wrong_entities"] = round(entity_noise(dataset), 4)
         return facts
+
+    def training_scores(self, dataset: Dataset, trained: Trained) -> list[dict[str, Any]]:
+        """Accuracy of tags and F1 of entities in each split, the data set's own or the drawn one."""
+        from labelnoise.text.splits import split_scores
+
+        assert isinstance(dataset, TextDataset)
+        return split_scores(dataset, trained)
 
     def unit_context(self, dataset: Dataset, units: Sequence[int]) -> dict[str, list[Any]]:
         """For each token its word, its sentence's number, and the sentence with the word in brackets.
