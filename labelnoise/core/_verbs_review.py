@@ -71,7 +71,8 @@ class ReviewVerbs:
             return
         left = f" of {len(table):,}" if len(shown) < len(table) else ""
         print(f"written: {out} with {len(shown):,}{left} issues; open it in a browser, export with the key e")
-        ending = Path(table.header.source).suffix if table.header.source else ""
+        source = Path(table.header.source or ".")
+        ending = source.suffix if source.is_file() else ""
         print(f"next: labelnoise {self.domain.name} apply decisions.json --out corrected{ending}")
 
     def apply(
