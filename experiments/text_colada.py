@@ -35,7 +35,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
 def part(data: TextDataset, sizes: dict[str, int]) -> TextDataset:
     """The first sentences of some splits."""
     first = data.starts[:-1]
-    chosen = np.concatenate([np.flatnonzero(data.masks[split][first])[:size] for split, size in sizes.items()])
+    chosen = np.concatenate(
+        [np.flatnonzero(data.masks[split][first])[:size] for split, size in sizes.items()]
+    )
     chosen.sort()
     rows = np.flatnonzero(np.isin(data.groups, chosen))
     return TextDataset(

@@ -39,8 +39,11 @@ def language(seed: int, shift: float, n: int, wrong: float = 0.0) -> tuple[TextD
         class_names=bio_names(TYPES),
         tokens=np.array([f"w{seed}-{i}" for i in range(len(true))], dtype=object),
         starts=starts,
-        masks={"train": sentence < n // 2, "val": (sentence >= n // 2) & (sentence < 3 * n // 4),
-               "test": sentence >= 3 * n // 4},
+        masks={
+            "train": sentence < n // 2,
+            "val": (sentence >= n // 2) & (sentence < 3 * n // 4),
+            "test": sentence >= 3 * n // 4,
+        },
     )
     return data, X.astype(np.float32)
 
@@ -78,7 +81,8 @@ def test_tags_of_the_target_are_never_looked_at(select: str) -> None:
 
 def test_selection_by_the_target_is_recorded_and_needs_its_tags() -> None:
     found = colada(SOURCE, NOISY, TARGET, encoded=ENCODED, k=20, rounds=2, select="target")
-    assert found.selected_by.startswith("clean") and any("zero-shot" in line for line in found.warnings)
+    assert found.selected_by.startswith("clean")
+    assert any("zero-shot" in line for line in found.warnings)
     scores = [record["target_val_f1"] for record in found.history]
     assert found.chosen == 1 + int(np.argmax(scores[1:]))
     with pytest.raises(InputError, match="select='target'"):
@@ -88,10 +92,12 @@ def test_selection_by_the_target_is_recorded_and_needs_its_tags() -> None:
 def test_each_ablation_takes_its_part_away() -> None:
     texts = Bilingual(SOURCE, NOISY, TARGET, encoded=ENCODED, k=20)
     whole, plain, single = (
-        list(colada_rounds(texts, rounds=1, **options))[-1] for options in ({}, {"instance": False}, {"model": False})
+        list(colada_rounds(texts, rounds=1, **options))[-1]
+        for options in ({}, {"instance": False}, {"model": False})
     )
     assert whole.record["target_weight"] < 1 == plain.record["target_weight"]
-    assert "translated_weight" in whole.record and "translated_weight" not in single.record
+    assert "translated_weight" in whole.record
+    assert "translated_weight" not in single.record
     assert not np.allclose(whole.model.weights, single.model.weights)
 
 
@@ -108,18 +114,29 @@ def test_the_source_stands_in_for_a_missing_translation_and_says_so() -> None:
 
 
 def test_validation_sentences_are_held_out_by_the_seed() -> None:
-    bare = TextDataset(name="s", given=SOURCE.given, class_names=SOURCE.class_names, tokens=SOURCE.tokens,
-                       starts=SOURCE.starts)
+    bare = TextDataset(
+        name="s",
+        given=SOURCE.given,
+        class_names=SOURCE.class_names,
+        tokens=SOURCE.tokens,
+        starts=SOURCE.starts,
+    )
     texts = [Bilingual(bare, NOISY, TARGET, encoded=ENCODED, seed=seed) for seed in (0, 0, 1)]
     for one in texts:
-        assert one.validation.sum() == 16 * 8 and not one.validation[one.train].any()
+        assert one.validation.sum() == 16 * 8
+        assert not one.validation[one.train].any()
     assert (texts[0].validation == texts[1].validation).all()
     assert (texts[0].validation != texts[2].validation).any()
 
 
 def test_copies_of_a_sentence_share_one_row_of_features() -> None:
-    twice = TextDataset(name="t", given=np.zeros(4, np.int64), class_names=SOURCE.class_names,
-                        tokens=np.array(["a", "b", "a", "b"], dtype=object), starts=np.array([0, 2, 4]))
+    twice = TextDataset(
+        name="t",
+        given=np.zeros(4, np.int64),
+        class_names=SOURCE.class_names,
+        tokens=np.array(["a", "b", "a", "b"], dtype=object),
+        starts=np.array([0, 2, 4]),
+    )
     rows = np.random.default_rng(0).normal(size=(4, 12))
     texts = Bilingual(SOURCE, None, twice, encoded=np.vstack([XS, rows]))
     np.testing.assert_array_equal(texts.text_features[2:], texts.text_features[:2])

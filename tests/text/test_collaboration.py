@@ -30,7 +30,8 @@ def test_the_true_nearest_neighbour_is_counted_and_copies_are_not() -> None:
 def test_empty_kinds_single_tokens_and_few_tokens_are_safe() -> None:
     X = np.array([[1.0, 0], [0, 1.0], [1.0, 1.0]])
     weights = knn_weights(X, [0, 0, 2], n_kinds=5, k=500)
-    assert np.isfinite(weights).all() and weights[2] == 1.0
+    assert np.isfinite(weights).all()
+    assert weights[2] == 1.0
     assert knn_weights(np.ones((4, 2)), [0, 0, 1, 1]).tolist() == [1.0] * 4
 
 

@@ -1,6 +1,6 @@
 """The most probable valid tags."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -17,9 +17,12 @@ def test_tags_are_the_best_of_all_valid_sequences() -> None:
     found = valid_tags(p, starts)
 
     def valid(tags: tuple[int, ...]) -> bool:
-        return all(tag in (0, 1, 3) or before in (tag, tag - 1) for before, tag in zip((0, *tags), tags, strict=False))
+        return all(
+            tag in (0, 1, 3) or before in (tag, tag - 1)
+            for before, tag in zip((0, *tags), tags, strict=False)
+        )
 
-    for first, last in zip(starts, starts[1:], strict=False):
+    for first, last in pairwise(starts):
         sequences = [tags for tags in product(range(5), repeat=int(last - first)) if valid(tags)]
         scores = [sum(np.log(p[first + i, tag]) for i, tag in enumerate(tags)) for tags in sequences]
         assert tuple(found[first:last]) == sequences[int(np.argmax(scores))]
