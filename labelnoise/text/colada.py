@@ -253,8 +253,9 @@ def colada(
     Where the paper trains a language model, the encoder is frozen here and only the head is fitted. The head's
     problem is convex: there is no initial model to inherit and no checkpoint to choose within a round.
     Without a translation nothing new enters the rounds, and after the first one nine tenths of the source's gold
-    tags give way to the target model's judgement: on WikiANN from English to German (1,500 sentences each) the
-    rounds then lowered entity F1 below direct transfer (``experiments/text_colada.py``).
+    tags give way to the target model's judgement: on WikiANN from English to German (1,500 sentences each, 3
+    draws) entity F1 fell from 0.365 (direct transfer) to 0.286 after 8 rounds, and to 0.354 in the round that the
+    source's validation chose (``experiments/text_colada.py``).
 
     References
     ----------
