@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import chain
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -154,7 +154,12 @@ def _read(path: Path) -> Any:
         ) from error
 
 
-class _InertReader(pickle.Unpickler):
+# The reader in Python, not the one in C: a damaged file may number one remembered object 4,000,000,000, for
+# which the C reader clears a table of that length (32 GB) before it notices anything; this one keeps a dict.
+_Reader: Any = pickle._Unpickler  # type: ignore[attr-defined]
+
+
+class _InertReader(_Reader):  # type: ignore[misc]
     """Reads the old pickles into stand-ins; no class, function or C-level state setter of theirs is reached.
 
     The files name numpy's array and dtype, scipy's csr_matrix and defaultdict. Each of these names leads to a
@@ -162,6 +167,11 @@ class _InertReader(pickle.Unpickler):
     afterwards. The stand-ins are made anew for each file, so that a file that tampers with them changes
     nothing for the next.
     """
+
+    # Old files (protocol 2) hold no bytearray, whose stated length would be allocated before it is checked.
+    dispatch: ClassVar = {
+        code: step for code, step in _Reader.dispatch.items() if code != pickle.BYTEARRAY8[0]
+    }
 
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file, encoding="latin1")

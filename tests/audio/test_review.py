@@ -31,10 +31,10 @@ def test_cards_hold_five_seconds_at_most_and_a_picture() -> None:
 
 
 def test_the_picture_shows_low_sounds_low() -> None:
-    import matplotlib.image
+    import PIL.Image
 
     tone = np.sin(2 * np.pi * 300 * np.arange(16000) / 16000).astype(np.float32)
-    picture = matplotlib.image.imread(io.BytesIO(png_of(tone)), format="png")
+    picture = np.asarray(PIL.Image.open(io.BytesIO(png_of(tone))))
     assert picture.shape == (160, 480, 3)
     assert picture[80:].mean() > 2 * picture[:80].mean()
     assert len(wav_of(np.array([2.0, -2.0], np.float32))) == 48

@@ -193,3 +193,17 @@ def test_reading_needs_no_torch(real_data: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_damaged_number_of_a_remembered_object_takes_no_memory(tmp_path: Path) -> None:
+    import subprocess
+
+    # Protocol 2: an empty dict, remembered as object 2,000,000,000.
+    write(tmp_path, parts()).joinpath("ind.tiny.graph").write_bytes(b"\x80\x02}r\x00\x94\x35\x77.")
+    code = (
+        "import resource; from pathlib import Path; from labelnoise.graph.planetoid import read_planetoid;"
+        f"read_planetoid(Path({str(tmp_path)!r}), 'Tiny', {CLASSES!r});"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 1_000_000  # kB
