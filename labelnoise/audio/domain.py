@@ -157,6 +157,11 @@ class AudioDomain(Domain):
         assert isinstance(dataset, AudioDataset)
         return split_scores(dataset, trained)
 
+    def training_measure(self, dataset: Dataset) -> str:
+        """Accuracy of classes; of tags lwlrap, since absent ones are the rule."""
+        assert isinstance(dataset, AudioDataset)
+        return "lwlrap" if dataset.multilabel else "accuracy"
+
     def review_cards(self, dataset: Dataset, units: Sequence[int]) -> list[Card]:
         """The clip to hear and its spectrogram to see, where the data set comes with sound."""
         from labelnoise.audio.review import clip_cards

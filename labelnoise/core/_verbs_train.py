@@ -121,9 +121,18 @@ class TrainVerb:
             print(f"warning: {printable(sentence)}")
         if scores:
             print()
+            measures = dict.fromkeys(("accuracy", self.domain.training_measure(dataset)))
             print_grid(
-                ["split", "accuracy", "measured on", "units"],
-                [(row["split"], row["accuracy"], row["labels"], row["units"]) for row in scores],
+                ["split", *(name.replace("_", " ") for name in measures), "measured on", "units"],
+                [
+                    (
+                        row["split"],
+                        *("-" if row[name] is None else row[name] for name in measures),
+                        row["labels"],
+                        row["units"],
+                    )
+                    for row in scores
+                ],
             )
         if written:
             print(f"\nwritten: {', '.join(written)}")

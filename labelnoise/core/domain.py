@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, ClassVar
@@ -73,6 +73,8 @@ class Domain(ABC):
     trainers: ClassVar[Registry] = Registry("trainer")
     #: The trainer used when the user names none.
     default_trainer: ClassVar[str] = ""
+    #: The trainer that takes every label for right: what the others are held against.
+    plain_trainer: ClassVar[str] = "plain"
 
     @abstractmethod
     def datasets(self) -> Mapping[str, DatasetInfo]:
@@ -133,6 +135,36 @@ class Domain(ABC):
         By default one row over all units; a modality with splits gives one row each.
         """
         return [score_row(dataset, trained, "all", np.ones(dataset.n_units, dtype=bool))]
+
+    def training_measure(self, dataset: Dataset) -> str:
+        """Which column of `training_scores` says best how good a model is; higher is better."""
+        return "accuracy"
+
+    def corrupt_alike(self, dataset: Dataset, *, seed: int) -> tuple[Dataset, Corruption]:
+        """Simulate what a data set with known truth has: as many wrong labels, between the same classes.
+
+        By default labels are drawn unit by unit from the realised transition matrix, which is all that classic
+        simulators know; a modality whose labels have to stay valid (tags of entities, masks) does it its way.
+
+        Raises
+        ------
+        InputError
+            The data set has no true labels.
+        """
+        from labelnoise.core.noise import corrupt
+        from labelnoise.core.truth import realised_transition
+
+        if dataset.true is None:
+            raise InputError(
+                f"{dataset.name} has no true labels; noise like its own can be drawn only where they are known."
+            )
+        known = dataset.labelled & (dataset.true >= 0)
+        clean = np.where(known, dataset.true, -1)
+        transition = realised_transition(dataset.true[known], dataset.given[known], dataset.n_classes)
+        corruption = corrupt(clean, transition, seed=seed)
+        record = {"kind": "matched", "realised_rate": corruption.rate, "seed": seed}
+        start = replace(dataset, given=clean.astype(dataset.given.dtype), true=None)
+        return start.with_labels(corruption.labels, true=clean, corruption=record), corruption
 
     def unit_context(self, dataset: Dataset, units: Sequence[int]) -> dict[str, list[Any]]:
         """Extra columns for the issues table that help a person judge these units (neighbours, text ...)."""

@@ -118,6 +118,7 @@ class GraphDomain(Domain):
     detectors: ClassVar[Registry] = DETECTORS
     trainers: ClassVar[Registry] = GRAPH_TRAINERS
     default_trainer: ClassVar[str] = "sgc-lr"
+    plain_trainer: ClassVar[str] = "plain-gcn"
 
     def datasets(self) -> Mapping[str, DatasetInfo]:
         from labelnoise.graph.data import DATASETS

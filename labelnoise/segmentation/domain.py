@@ -13,6 +13,7 @@ from labelnoise.core.corruption import Corruption
 from labelnoise.core.dataset import Dataset
 from labelnoise.core.domain import DatasetInfo, Domain, data_root
 from labelnoise.core.registry import Registry
+from labelnoise.core.trained import Trained
 from labelnoise.core.validation import InputError
 from labelnoise.segmentation.dataset import MaskDataset
 from labelnoise.segmentation.detectors import DETECTORS
@@ -79,6 +80,38 @@ class SegmentationDomain(Domain):
         if objects is not None:
             noisy = replace(noisy, objects=objects, true_objects=dataset.objects)
         return noisy, made
+
+    def training_scores(self, dataset: Dataset, trained: Trained) -> list[dict[str, Any]]:
+        """Accuracy and mean IoU in each split."""
+        from labelnoise.segmentation.splits import split_scores
+
+        assert isinstance(dataset, MaskDataset)
+        return split_scores(dataset, trained)
+
+    def training_measure(self, dataset: Dataset) -> str:
+        """Mean IoU; accuracy of pixels rewards calling everything background."""
+        return "mean_iou"
+
+    def corrupt_alike(self, dataset: Dataset, *, seed: int) -> tuple[Dataset, Corruption]:
+        """As many wrong pixels as the data have, along outlines and at objects as simulators of mask noise err.
+
+        Pixels drawn one by one would be no noise that anybody draws or any network minds.
+        """
+        assert isinstance(dataset, MaskDataset)
+        if dataset.true is None or dataset.is_wrong is None:
+            raise InputError(
+                f"{dataset.name} has no true labels; noise like its own can be drawn only where they are known."
+            )
+        known = dataset.labelled & (dataset.true >= 0)
+        rate = float(dataset.is_wrong[known].mean())
+        clean = replace(
+            dataset,
+            given=np.where(known, dataset.true, -1).astype(dataset.given.dtype),
+            objects=dataset.true_objects,
+            true=None,
+            true_objects=None,
+        )
+        return self.corrupt(clean, kind="relative", rate=rate, seed=seed)
 
     def describe(self, dataset: Dataset) -> dict[str, Any]:
         """Images, pixels per class and objects; where the truth is known, how good the labels are.

@@ -54,7 +54,7 @@ def scenes(n_images: int = 40, size: int = 64, *, wrong_objects: float = 0.1, se
     Returns
     -------
     MaskDataset
-        With ``images`` (uint8, colour), ``objects`` as given and ``true_objects``.
+        With ``images`` (uint8, colour), ``objects`` as given and ``true_objects``; every fourth image is for testing.
 
     Raises
     ------
@@ -82,6 +82,7 @@ def scenes(n_images: int = 40, size: int = 64, *, wrong_objects: float = 0.1, se
         images.append(_picture(truth, rng, int(size)))
     given = _mislabel(right, rate, generator(seed, "scenes", "labels"))
     sides = (int(size), int(size))
+    last = np.arange(int(n_images)) % 4 == 3 if n_images > 3 else np.arange(int(n_images)) == n_images - 1
     width = max(3, len(str(int(n_images) - 1)))
     return MaskDataset.from_masks(
         (paint_classes(row, sides) for row in given),
@@ -92,6 +93,7 @@ def scenes(n_images: int = 40, size: int = 64, *, wrong_objects: float = 0.1, se
         images=images,
         objects=given,
         true_objects=right,
+        splits={"train": ~last, "test": last} if n_images > 1 else {},
         source=SCENES.source,
         meta={"licence": SCENES.licence, "wrong_objects": float(rate), "seed": seed},
     )

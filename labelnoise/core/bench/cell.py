@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 import labelnoise
 from labelnoise.core.bench.baselines import TRIVIAL
 from labelnoise.core.bench.cost import Cost, hardware, one_thread, versions
-from labelnoise.core.bench.grid import OWN_NOISE, Cell, canonical_json
+from labelnoise.core.bench.grid import MATCHED_NOISE, OWN_NOISE, Cell, canonical_json
+from labelnoise.core.bench.measures import TRAIN
 from labelnoise.core.bench.store import SCHEMA_VERSION
+from labelnoise.core.bench.training import TRIVIAL_TRAINERS, test_scores, train
 from labelnoise.core.dataset import Dataset, hash_arrays
 from labelnoise.core.detection import Detection
 from labelnoise.core.domain import Domain, get_domain
@@ -75,6 +77,7 @@ def code_fingerprint(domain: str) -> str:
         *sorted(core.glob("*.py")),
         core / "bench" / "cell.py",
         core / "bench" / "baselines.py",
+        core / "bench" / "training.py",
         *own,
     ]:
         if path.name not in _NO_PART_IN_RESULTS:
@@ -100,6 +103,9 @@ def _noisy_data(
                 f"{clean.name} has no true labels; the noise 'own' needs them. Choose a simulated noise."
             )
         return clean, None
+    if noise == MATCHED_NOISE:
+        noisy, corruption = _domain_of(domain).corrupt_alike(clean, seed=seed)
+        return noisy, corruption.transition
     if clean.true is not None:
         # Simulated noise starts from the truth, or the wrong labels already there would count as right.
         known = clean.labelled & (clean.true >= 0)
@@ -163,6 +169,20 @@ def _numbers(matrix: NDArray[np.float64] | None) -> list[list[float]] | None:
     return rows
 
 
+def _facts(data: Dataset, scored: NDArray[np.bool_]) -> dict[str, Any]:
+    assert data.is_wrong is not None
+    known = data.labelled & (np.asarray(data.true) >= 0)
+    return {
+        "n_units": data.n_units,
+        "n_labelled": int(data.labelled.sum()),
+        "n_scored": int(scored.sum()),
+        "n_classes": data.n_classes,
+        "class_names": list(data.class_names[:MAX_TRANSITION_CLASSES]),
+        "realised_rate": float(data.is_wrong[scored if scored.any() else known].mean()),
+        "noisy_hash": data_hash(data),
+    }
+
+
 def _score(
     domain: Domain, data: Dataset, found: Detection, drawn: NDArray[np.float64] | None
 ) -> dict[str, Any]:
@@ -215,16 +235,45 @@ def _score(
             "drawn": _numbers(drawn),
             "estimated": _numbers(estimated),
         },
-        "data": {
-            "n_units": data.n_units,
-            "n_labelled": int(data.labelled.sum()),
-            "n_scored": int(scored.sum()),
-            "n_classes": data.n_classes,
-            "class_names": list(data.class_names[:MAX_TRANSITION_CLASSES]),
-            "realised_rate": float(wrong.mean()),
-            "noisy_hash": data_hash(data),
-        },
+        "data": _facts(data, scored),
         "warnings": list(found.warnings),
+    }
+
+
+def _detect_cell(
+    domain: Domain, cell: Cell, data: Dataset, drawn: NDArray[np.float64] | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    trivial = cell.method in TRIVIAL
+    entry = TRIVIAL[cell.method] if trivial else domain.detectors[cell.method]
+    entry.load()  # the method's module is imported before the clock starts
+    cost = Cost()
+    if trivial:
+        detection: Detection = entry.load()(data, cell.seed, **cell.method_options)
+    else:
+        detection = domain.detect(blind(data), method=cell.method, seed=cell.seed, **cell.method_options)
+    return cost.stop(), _score(domain, data, detection, drawn)
+
+
+def _train_cell(
+    domain: Domain, cell: Cell, data: Dataset, drawn: NDArray[np.float64] | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    name = domain.plain_trainer if cell.method in TRIVIAL_TRAINERS else cell.method
+    domain.trainers[name].load()
+    cost = Cost()
+    trained = train(domain, data, cell.method, cell.seed, cell.method_options)
+    spent = cost.stop()
+    if len(trained.predicted) != data.n_units:
+        raise InputError(
+            f"{trained.method} predicted {len(trained.predicted)} of {data.n_units} units; it must predict each."
+        )
+    found = test_scores(domain, data, trained)
+    facts = _facts(data, data.labelled & (np.asarray(data.true) >= 0))
+    return spent, {
+        "metrics": {"score": found["score"], "accuracy": found["accuracy"]},
+        "measure": found["measure"],
+        "selected_by": trained.selected_by,
+        "data": {**facts, "n_scored": found["units"]},
+        "warnings": list(trained.warnings),
     }
 
 
@@ -269,27 +318,19 @@ def _run_cell(task: Mapping[str, Any]) -> dict[str, Any]:
     data, drawn = _noisy_data(
         cell.domain, cell.dataset, cell.noise, cell.rate, canonical_json(cell.noise_options), cell.seed
     )
-    trivial = cell.method in TRIVIAL
-    entry = TRIVIAL[cell.method] if trivial else domain.detectors[cell.method]
-    entry.load()  # the method's module is imported before the clock starts
-    seen = data if trivial else blind(data)
     before = data.content_hash()
-    cost = Cost()
+    work = _train_cell if cell.task == TRAIN else _detect_cell
     try:
-        if trivial:
-            detection: Detection = entry.load()(seen, cell.seed, **cell.method_options)
-        else:
-            detection = domain.detect(seen, method=cell.method, seed=cell.seed, **cell.method_options)
+        spent, result = work(domain, cell, data, drawn)
     except BaseException:
         forget_data()  # it may have died half-way through changing what it was given
         raise
-    spent = cost.stop()
     if data.content_hash() != before:
         forget_data()
         raise InputError(
             f"The method {cell.method!r} changed the data set that it was given; it must copy it first."
         )
     record = _frame("ok", task, error=None, where=None, cost=spent)
-    record["result"] = _score(domain, data, detection, drawn)
+    record["result"] = result
     canonical_json(record)  # a NaN or an unserialisable value fails here, where the method is to blame
     return record

@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from labelnoise.core.bench.measures import BENCH_METRICS, LEVEL
+from labelnoise.core.bench.measures import LEVEL
+from labelnoise.core.evaluation import MetricInfo
 from labelnoise.core.statistics import compare_methods, hierarchical_bootstrap, not_clearly_worse
 
 __all__ = ["compare", "mark_best", "overall"]
 
 
-def mark_best(results: Sequence[dict[str, Any]], real: Sequence[str]) -> None:
+def mark_best(
+    results: Sequence[dict[str, Any]], real: Sequence[str], measures: Mapping[str, MetricInfo]
+) -> None:
     """Mark the best method of each setting, and all that its seeds cannot tell from it."""
     by_setting: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in results:
@@ -23,7 +26,7 @@ def mark_best(results: Sequence[dict[str, Any]], real: Sequence[str]) -> None:
             by_setting[row["setting"]].append(row)
     for rows in by_setting.values():
         shared = sorted(set.intersection(*(set(row["seeds"]) for row in rows)))
-        for name, info in BENCH_METRICS.items():
+        for name, info in measures.items():
             if info.better not in ("high", "low") or name == "count_covered":
                 continue
             values = {}
@@ -77,10 +80,12 @@ def overall(
     ordered: Sequence[str],
     settings: Mapping[str, Mapping[str, Any]],
     results: Sequence[Mapping[str, Any]],
+    measures: Mapping[str, MetricInfo],
 ) -> dict[str, Any]:
+    """Means over data sets of all measures, for a method that ran in every setting."""
     ran = sum(1 for row in results if row["method"] == method and row["seeds"])
     metrics: dict[str, Any] = {}
-    for metric in BENCH_METRICS:
+    for metric in measures:
         values = _per_dataset(metric, method, ordered, settings, results)
         if values is None:
             metrics[metric] = None
@@ -96,9 +101,10 @@ def compare(
     ordered: Sequence[str],
     settings: Mapping[str, Mapping[str, Any]],
     results: Sequence[Mapping[str, Any]],
+    measures: Mapping[str, MetricInfo],
 ) -> dict[str, Any]:
     """Methods over data sets, each averaged over noise and seeds; only methods that ran everywhere."""
-    higher = BENCH_METRICS[metric].better == "high"
+    higher = measures[metric].better == "high"
     tables = {method: _per_dataset(metric, method, ordered, settings, results) for method in real}
     complete = {method: values for method, values in tables.items() if values}
     left_out = [method for method in real if method not in complete]

@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from labelnoise.core.bench.baselines import TRIVIAL
+from labelnoise.core.bench.measures import DETECT, TRAIN
+from labelnoise.core.bench.training import TRIVIAL_TRAINERS
 from labelnoise.core.domain import get_domain
 from labelnoise.core.validation import InputError, as_rate, choose
 
 __all__ = [
+    "MATCHED_NOISE",
     "OWN_NOISE",
     "Cell",
     "Grid",
@@ -28,6 +31,9 @@ __all__ = [
 
 #: The noise kind of a data set that brings its own wrong labels together with the truth.
 OWN_NOISE = "own"
+
+#: The noise kind that imitates a data set's own noise: as many wrong labels, between the same classes.
+MATCHED_NOISE = "matched"
 
 
 def canonical_json(value: Any) -> str:
@@ -61,15 +67,18 @@ class Cell:
     domain, dataset : str
         A modality and a data set that it loads by name or path.
     noise : str
-        A noise kind of the domain, or ``"own"``: the wrong labels that the data set came with.
+        A noise kind of the domain, ``"own"``: the wrong labels that the data set came with, or ``"matched"``:
+        simulated ones in the same number.
     rate : float or None
-        Asked P(given != true); None for ``"own"``.
+        Asked P(given != true); None for ``"own"`` and ``"matched"``.
     method : str
-        A detector of the domain, or one of the trivial ones.
+        A detector or trainer of the domain, or one of the trivial ones.
     seed : int
         Draws the noise and whatever the method draws.
     noise_options, method_options : mapping
         Keyword arguments beyond the registered ones.
+    task : str
+        "detect" or "train".
     """
 
     domain: str
@@ -80,6 +89,7 @@ class Cell:
     seed: int
     noise_options: Mapping[str, Any] = field(default_factory=dict)
     method_options: Mapping[str, Any] = field(default_factory=dict)
+    task: str = DETECT
 
     def to_json(self) -> dict[str, Any]:
         """A plain dict, the same for equal cells."""
@@ -140,7 +150,7 @@ def load_grid(path: Path | None = None, *, quick: bool = False, domains: Sequenc
     --------
     >>> grid = load_grid(quick=True)
     >>> grid.name, grid.domains
-    ('quick', ('graph',))
+    ('quick', ('audio', 'graph', 'segmentation', 'text'))
     """
     if path is not None and quick:
         raise InputError("Both a grid file and the quick grid were asked for; choose one of them.")
@@ -208,10 +218,10 @@ def _noises(entries: list[Any], where: str) -> list[tuple[str, float | None, dic
         kind, rates, options = _take(
             table, f"noise of {where}", {"kind": str}, {"rates": list, "options": dict}
         )
-        if kind == OWN_NOISE:
+        if kind in (OWN_NOISE, MATCHED_NOISE):
             if rates or options:
                 raise InputError(
-                    f"The noise 'own' in {where} has rates or options; it is what the data came with."
+                    f"The noise {kind!r} in {where} has rates or options; it follows what the data came with."
                 )
             result.append((kind, None, {}))
             continue
@@ -225,21 +235,23 @@ def _noises(entries: list[Any], where: str) -> list[tuple[str, float | None, dic
     return result
 
 
-def _methods(entries: list[Any], where: str) -> list[tuple[str, dict[str, Any]]]:
+def _methods(entries: list[Any], key: str, where: str) -> list[tuple[str, dict[str, Any]]]:
     result = []
     for entry in entries:
         table = {"name": entry} if isinstance(entry, str) else entry
         if not isinstance(table, dict):
             raise InputError(
-                f"'methods' in {where} holds {entry!r}; give a name or {{ name = ..., options = ... }}."
+                f"{key!r} in {where} holds {entry!r}; give a name or {{ name = ..., options = ... }}."
             )
-        name, options = _take(table, f"methods of {where}", {"name": str}, {"options": dict})
+        name, options = _take(table, f"{key} of {where}", {"name": str}, {"options": dict})
         result.append((name, options or {}))
     return result
 
 
 def parse_grid(raw: Mapping[str, Any], *, where: str = "the grid") -> Grid:
     """Build a grid from parsed TOML; the trivial methods are added to every setting.
+
+    A block names ``methods`` (detectors), ``trainers`` or both; each kind brings its own trivial rows.
 
     Examples
     --------
@@ -255,17 +267,29 @@ def parse_grid(raw: Mapping[str, Any], *, where: str = "the grid") -> Grid:
         place = f"block {number} of {where}"
         if not isinstance(block, dict):
             raise InputError(f"{place} is {block!r}; write it as a [[block]] table.")
-        domain, datasets, noise, methods, seeds = _take(
-            block, place, {"domain": str, "datasets": list, "noise": list, "methods": list}, {"seeds": object}
+        domain, datasets, noise, methods, trainers, seeds = _take(
+            block,
+            place,
+            {"domain": str, "datasets": list, "noise": list},
+            {"methods": list, "trainers": list, "seeds": object},
         )
+        if methods is None and trainers is None:
+            raise InputError(f"{place} has neither 'methods' nor 'trainers'; name at least one.")
         if seeds is None and common is None:
             raise InputError(f"{place} has no seeds; give them there or at the top.")
-        chosen: list[tuple[str, dict[str, Any]]] = [(trivial, {}) for trivial in TRIVIAL]
-        chosen += [method for method in _methods(methods, place) if method not in chosen]
+        chosen: list[tuple[str, str, dict[str, Any]]] = []
+        for task, key, entries, trivial in (
+            (DETECT, "methods", methods, TRIVIAL),
+            (TRAIN, "trainers", trainers, TRIVIAL_TRAINERS),
+        ):
+            if entries is not None:
+                chosen += [(task, name, {}) for name in trivial]
+                asked = [(task, *method) for method in _methods(entries, key, place)]
+                chosen += [method for method in asked if method not in chosen]
         for dataset in datasets:
             for kind, rate, noise_options in _noises(noise, place):
                 for seed in _seeds(common if seeds is None else seeds, place):
-                    for method, method_options in chosen:
+                    for task, method, method_options in chosen:
                         cell = Cell(
                             domain=domain,
                             dataset=str(dataset),
@@ -275,6 +299,7 @@ def parse_grid(raw: Mapping[str, Any], *, where: str = "the grid") -> Grid:
                             seed=seed,
                             noise_options=noise_options,
                             method_options=method_options,
+                            task=task,
                         )
                         cells.setdefault(canonical_json(cell.to_json()), cell)
     if not cells:
@@ -312,6 +337,9 @@ def validate_grid(grid: Grid) -> None:
             if not Path(source).exists():
                 choose(source, datasets, f"{name} data set")
         for kind in dict.fromkeys(cell.noise for cell in cells):
-            choose(kind, [OWN_NOISE, *domain.noises], f"{name} noise kind")
-        for method in dict.fromkeys(cell.method for cell in cells):
-            choose(method, [*TRIVIAL, *domain.detectors], f"{name} method")
+            choose(kind, [OWN_NOISE, MATCHED_NOISE, *domain.noises], f"{name} noise kind")
+        for task, method in dict.fromkeys((cell.task, cell.method) for cell in cells):
+            if task == TRAIN:
+                choose(method, [*TRIVIAL_TRAINERS, *domain.trainers], f"{name} trainer")
+            else:
+                choose(method, [*TRIVIAL, *domain.detectors], f"{name} method")

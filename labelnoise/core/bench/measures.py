@@ -6,7 +6,10 @@ from collections.abc import Mapping
 
 from labelnoise.core.evaluation import METRICS, MetricInfo
 
-__all__ = ["BENCH_METRICS", "HEADLINE", "LEVEL"]
+__all__ = ["BENCH_METRICS", "DETECT", "HEADLINE", "LEVEL", "MEASURES", "TASKS", "TRAIN", "TRAINING_METRICS"]
+
+#: What a cell asks for: which labels are wrong, or a model in spite of them.
+DETECT, TRAIN = TASKS = ("detect", "train")
 
 #: Coverage of every interval; 1 - LEVEL is the error rate of every test.
 LEVEL = 0.95
@@ -26,5 +29,19 @@ BENCH_METRICS: Mapping[str, MetricInfo] = {
     ),
 }
 
-#: The measures in which methods are ranked and their losses listed.
-HEADLINE = ("auroc", "f1")
+#: Measures of a trained model, on units that it was not trained on and whose true label is known.
+TRAINING_METRICS: Mapping[str, MetricInfo] = {
+    "score": MetricInfo(
+        "Score",
+        "high",
+        "The modality's own measure on true test labels: accuracy, F1 of entities, lwlrap of tags, mean IoU.",
+    ),
+    "accuracy": MetricInfo("Accuracy", "high", "Share of test units whose true class is predicted."),
+    "gain": MetricInfo("Gain", "high", "Score minus the score of plain training with the same seed."),
+}
+
+#: All measures of each task.
+MEASURES: Mapping[str, Mapping[str, MetricInfo]] = {DETECT: BENCH_METRICS, TRAIN: TRAINING_METRICS}
+
+#: The measures in which methods are ranked and their losses listed; the first one orders them.
+HEADLINE: Mapping[str, tuple[str, ...]] = {DETECT: ("auroc", "f1"), TRAIN: ("score",)}

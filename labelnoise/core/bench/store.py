@@ -18,7 +18,7 @@ from labelnoise.core.validation import InputError
 __all__ = ["SCHEMA_VERSION", "DamagedCell", "Store"]
 
 #: Version of a cell's file; part of its key, so that results of another layout are never mistaken for these.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 #: Temporary files older than this were left by a killed run.
 STALE_SECONDS = 3600.0
@@ -44,7 +44,7 @@ class Store:
     --------
     >>> import tempfile
     >>> store = Store(Path(tempfile.mkdtemp()))
-    >>> key = store.put({"determined_by": {"schema": 1, "cell": "a"}, "status": "ok"})
+    >>> key = store.put({"determined_by": {"schema": 2, "cell": "a"}, "status": "ok"})
     >>> store.get(key)["status"], len(store), store.verify()
     ('ok', 1, [])
     """

@@ -9,19 +9,25 @@ from typing import Any
 
 import numpy as np
 
+from labelnoise.core.bench.across import across
 from labelnoise.core.bench.baselines import TRIVIAL
 from labelnoise.core.bench.compare import compare, mark_best, overall
-from labelnoise.core.bench.grid import OWN_NOISE, canonical_json, digest
-from labelnoise.core.bench.losses import find_losses
-from labelnoise.core.bench.measures import BENCH_METRICS, HEADLINE, LEVEL
+from labelnoise.core.bench.gains import add_gains
+from labelnoise.core.bench.grid import MATCHED_NOISE, OWN_NOISE, canonical_json, digest
+from labelnoise.core.bench.losses import find_losses, find_training_losses
+from labelnoise.core.bench.measures import HEADLINE, LEVEL, MEASURES, TASKS, TRAIN
 from labelnoise.core.bench.store import DamagedCell, Store
+from labelnoise.core.bench.training import PLAIN, TRIVIAL_TRAINERS
 from labelnoise.core.domain import get_domain
 from labelnoise.core.evaluation import mean_interval, wilson_interval
 from labelnoise.core.validation import InputError
 
 __all__ = ["SUMMARY_VERSION", "summarise"]
 
-SUMMARY_VERSION = 1
+SUMMARY_VERSION = 2
+
+#: Names that do not compete; plain training does.
+_APART = {*TRIVIAL, *(name for name in TRIVIAL_TRAINERS if name != PLAIN)}
 
 
 def summarise(store: Store) -> dict[str, Any]:
@@ -59,16 +65,17 @@ def summarise(store: Store) -> dict[str, Any]:
     records = [newest[name] for name in sorted(newest)]
     if not records:
         raise InputError(f"{store.folder} holds no sound benchmark result; run the benchmark again.")
-    by_domain: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    parts: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
     for record in records:
-        by_domain[_cell(record)["domain"]].append(record)
-    domains = [_domain(name, rows) for name, rows in sorted(by_domain.items())]
+        parts[_cell(record)["domain"], TASKS.index(_cell(record)["task"])].append(record)
+    domains = [_domain(name, TASKS[task], rows) for (name, task), rows in sorted(parts.items())]
     return {
         "schema_version": SUMMARY_VERSION,
         "kind": "labelnoise-benchmark",
         "level": LEVEL,
         "header": _header(records, superseded=total - len(records), damaged=damaged),
-        "metrics": {name: asdict(info) for name, info in BENCH_METRICS.items()},
+        "metrics": {name: asdict(info) for task in TASKS for name, info in MEASURES[task].items()},
+        "across": across(domains),
         "domains": domains,
         "failures": [_failure(record) for record in records if record["status"] != "ok"],
     }
@@ -101,17 +108,17 @@ def method_label(cell: Mapping[str, Any]) -> str:
 
 def setting_label(cell: Mapping[str, Any]) -> str:
     """A data set with its noise, as tables call it."""
-    if cell["noise"] == OWN_NOISE:
-        return f"{cell['dataset']}, own noise"
+    if cell["noise"] in (OWN_NOISE, MATCHED_NOISE):
+        return f"{cell['dataset']}, {cell['noise']} noise"
     options = f" ({_spell(cell['noise_options'])})" if cell["noise_options"] else ""
     return f"{cell['dataset']}, {cell['noise']}{options} {cell['rate'] * 100:g}%"
 
 
 def _setting_key(cell: Mapping[str, Any]) -> tuple[Any, ...]:
-    own_first = cell["noise"] != OWN_NOISE
+    real_first = (OWN_NOISE, MATCHED_NOISE).index(cell["noise"]) if cell["rate"] is None else 2
     return (
         cell["dataset"],
-        own_first,
+        real_first,
         cell["noise"],
         canonical_json(cell["noise_options"]),
         cell["rate"] or 0.0,
@@ -168,6 +175,7 @@ def _failure(record: Mapping[str, Any]) -> dict[str, Any]:
     cell = _cell(record)
     return {
         "domain": cell["domain"],
+        "task": cell["task"],
         "setting": setting_label(cell),
         "method": method_label(cell),
         "seed": cell["seed"],
@@ -177,7 +185,7 @@ def _failure(record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _domain(name: str, records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _domain(name: str, task: str, records: Sequence[dict[str, Any]]) -> dict[str, Any]:
     settings: dict[str, dict[str, Any]] = {}
     methods: dict[str, dict[str, Any]] = {}
     table: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
@@ -188,24 +196,27 @@ def _domain(name: str, records: Sequence[dict[str, Any]]) -> dict[str, Any]:
         table[setting_label(cell), method_label(cell)].append(record)
     ordered = sorted(settings, key=lambda label: _setting_key(settings[label]))
     results = [
-        _result(setting, method, table[setting, method])
+        _result(setting, method, table[setting, method], task)
         for setting in ordered
         for method in methods
         if (setting, method) in table
     ]
-    order = _method_order(methods, results)
+    if task == TRAIN:
+        add_gains(results)
+    measures, first = MEASURES[task], HEADLINE[task][0]
+    order = _method_order(methods, results, first)
     results.sort(key=lambda row: (ordered.index(row["setting"]), order.index(row["method"])))
-    real = [method for method in order if methods[method]["method"] not in TRIVIAL]
-    mark_best(results, real)
-    over_all = [overall(method, ordered, settings, results) for method in order]
-    unit, entries = _registered(name)
+    real = [method for method in order if methods[method]["method"] not in _APART]
+    mark_best(results, real, measures)
+    unit, entries = _registered(name, task)
     return {
         "domain": name,
+        "task": task,
         "unit": unit,
         "methods": [
             {
                 "label": method,
-                "trivial": methods[method]["method"] in TRIVIAL,
+                "trivial": methods[method]["method"] in _APART,
                 **entries.get(methods[method]["method"], {"summary": "", "source": ""}),
             }
             for method in order
@@ -215,19 +226,30 @@ def _domain(name: str, records: Sequence[dict[str, Any]]) -> dict[str, Any]:
             for label in ordered
         ],
         "results": results,
-        "overall": over_all,
-        "comparisons": [compare(metric, real, ordered, settings, results) for metric in HEADLINE],
-        "losses": [find_losses(method, real, results) for method in real],
+        "overall": [overall(method, ordered, settings, results, measures) for method in order],
+        "comparisons": [
+            compare(metric, real, ordered, settings, results, measures) for metric in HEADLINE[task]
+        ],
+        "losses": [
+            find_training_losses(method, real, results, PLAIN)
+            if task == TRAIN
+            else find_losses(method, real, results)
+            for method in real
+        ],
     }
 
 
-def _registered(name: str) -> tuple[str, dict[str, dict[str, str]]]:
+def _registered(name: str, task: str) -> tuple[str, dict[str, dict[str, str]]]:
     """What the domain says of its methods; a report can be made where the domain is not installed."""
+    trivial = TRIVIAL_TRAINERS if task == TRAIN else TRIVIAL
     try:
         domain = get_domain(name)
-        unit, registered = domain.unit, {**domain.detectors, **TRIVIAL}
+        unit, registered = (
+            domain.unit,
+            {**(domain.trainers if task == TRAIN else domain.detectors), **trivial},
+        )
     except InputError:
-        unit, registered = "unit", dict(TRIVIAL)
+        unit, registered = "unit", dict(trivial)
     return unit, {
         key: {"summary": entry.summary, "source": entry.source} for key, entry in registered.items()
     }
@@ -236,6 +258,7 @@ def _registered(name: str) -> tuple[str, dict[str, dict[str, str]]]:
 def _setting(label: str, cell: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     done = {_cell(record)["seed"]: record["result"]["data"] for record in records if record["result"]}
     rates = [facts["realised_rate"] for facts in done.values()]
+    measures = {record["result"]["measure"] for record in records if (record["result"] or {}).get("measure")}
     any_facts: dict[str, Any] = next(iter(done.values()), {})
     return {
         "label": label,
@@ -243,6 +266,7 @@ def _setting(label: str, cell: Mapping[str, Any], records: Sequence[Mapping[str,
         "noise": cell["noise"],
         "noise_options": dict(cell["noise_options"]),
         "rate": cell["rate"],
+        "measure": " / ".join(sorted(measures)) or None,
         "seeds": sorted({_cell(record)["seed"] for record in records}),
         "n_scored": any_facts.get("n_scored"),
         "n_classes": any_facts.get("n_classes"),
@@ -255,16 +279,16 @@ def _setting(label: str, cell: Mapping[str, Any], records: Sequence[Mapping[str,
     }
 
 
-def _result(setting: str, method: str, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _result(setting: str, method: str, records: Sequence[Mapping[str, Any]], task: str) -> dict[str, Any]:
     done = [record for record in records if record["status"] == "ok"]
     metrics = {}
-    for name in BENCH_METRICS:
+    for name in MEASURES[task]:
         values = [record["result"]["metrics"].get(name) for record in done]
         mean, low, high, n = mean_interval(values, LEVEL)
         metrics[name] = {"mean": mean, "low": low, "high": high, "n": n, "values": values, "mark": None}
     cpu = [record["cost"]["cpu_seconds"] for record in done]
     peaks = [record["cost"]["peak_rss_mib"] for record in done if record["cost"]["peak_rss_mib"] is not None]
-    transitions = [record["result"]["transition"] for record in done]
+    transitions = [record["result"].get("transition") for record in done]
     return {
         "setting": setting,
         "method": method,
@@ -276,7 +300,7 @@ def _result(setting: str, method: str, records: Sequence[Mapping[str, Any]]) -> 
             "cpu_seconds": float(np.median(cpu)) if cpu else None,
             "peak_rss_mib": max(peaks, default=None),
         },
-        "reliability": _pool([record["result"]["reliability"] for record in done]),
+        "reliability": _pool([record["result"].get("reliability") for record in done]),
         "transition": transitions[0] if transitions else None,
         "warnings": sorted({warning for record in done for warning in record["result"]["warnings"]}),
     }
@@ -312,17 +336,17 @@ def _pool(bins_of_seeds: Sequence[list[dict[str, float]] | None]) -> list[dict[s
 
 
 def _method_order(
-    methods: Mapping[str, Mapping[str, Any]], results: Sequence[Mapping[str, Any]]
+    methods: Mapping[str, Mapping[str, Any]], results: Sequence[Mapping[str, Any]], measure: str
 ) -> list[str]:
-    """Methods by mean rank of AUROC within the settings they ran in, trivial ones last."""
-    trivial = list(TRIVIAL)
+    """Methods by mean rank in one measure within the settings they ran in, trivial ones last."""
+    trivial = [name for name in (*TRIVIAL, *TRIVIAL_TRAINERS) if name in _APART]
     places: dict[str, list[float]] = defaultdict(list)
     # In a fixed order: sums of floats, and with them ties, depend on it.
     for setting in dict.fromkeys(row["setting"] for row in results):
         means = {
-            row["method"]: row["metrics"]["auroc"]["mean"]
+            row["method"]: row["metrics"][measure]["mean"]
             for row in results
-            if row["setting"] == setting and methods[row["method"]]["method"] not in TRIVIAL
+            if row["setting"] == setting and methods[row["method"]]["method"] not in _APART
         }
         known = [value for value in means.values() if value is not None]
         for method, value in means.items():
@@ -331,7 +355,7 @@ def _method_order(
 
     def key(method: str) -> tuple[Any, ...]:
         name = methods[method]["method"]
-        if name in TRIVIAL:
+        if name in _APART:
             return 1, trivial.index(name), method
         return 0, float(np.mean(places[method])) if places[method] else 2.0, method
 

@@ -6,12 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from labelnoise.core.report import figures, tables
+from labelnoise.core.bench.measures import DETECT, TRAIN
+from labelnoise.core.report import figures, tables, training_tables
+from labelnoise.core.report.across_tables import real_tables, standing_tables
 from labelnoise.core.report.figures import Figure
 from labelnoise.core.report.heatmaps import transition_figures
 from labelnoise.core.report.tables import Table
 
-__all__ = ["DomainPart", "Section", "closing_sections", "domain_parts", "facts", "headline_sentence"]
+__all__ = [
+    "DomainPart",
+    "Section",
+    "closing_sections",
+    "domain_parts",
+    "facts",
+    "headline_sentence",
+    "opening_sections",
+]
 
 
 @dataclass(frozen=True)
@@ -27,9 +37,10 @@ class Section:
 
 @dataclass(frozen=True)
 class DomainPart:
-    """All sections of one modality, and its methods with their series numbers."""
+    """All sections of one modality's detection or training, and its methods with their series numbers."""
 
     name: str
+    title: str
     sections: tuple[Section, ...]
     series: Mapping[str, int]
 
@@ -75,8 +86,9 @@ def headline_sentence(domain: Mapping[str, Any]) -> str:
         return "No method finished a cell."
     leader = max(losses, key=lambda method: losses[method]["best_or_tied"] / losses[method]["settings"])
     lead = losses[leader]
+    label = "score" if domain["task"] == TRAIN else "AUROC"
     first = (
-        f"{leader} has the best AUROC, or one not clearly below it, in {lead['best_or_tied']} of the "
+        f"{leader} has the best {label}, or one not clearly below it, in {lead['best_or_tied']} of the "
         f"{lead['settings']} settings it ran in."
     )
     if result is None or result["underpowered"]:
@@ -100,13 +112,18 @@ def _differ(result: Mapping[str, Any], first: str, second: str) -> bool:
 def domain_parts(summary: Mapping[str, Any]) -> list[DomainPart]:
     """The sections of each modality."""
     return [
-        DomainPart(domain["domain"], tuple(_sections(domain, summary)), figures.series_of(domain))
+        DomainPart(
+            f"{domain['domain']}-{domain['task']}",
+            f"{domain['domain']}: {_TITLES[domain['task']]}",
+            tuple(_SECTIONS[domain["task"]](domain, summary)),
+            figures.series_of(domain),
+        )
         for domain in summary["domains"]
     ]
 
 
-def _sections(domain: Mapping[str, Any], summary: Mapping[str, Any]) -> list[Section]:
-    name, metrics = domain["domain"], summary["metrics"]
+def _detection(domain: Mapping[str, Any], summary: Mapping[str, Any]) -> list[Section]:
+    name, metrics = f"{domain['domain']}-{domain['task']}", summary["metrics"]
     most = max((len(setting["seeds"]) for setting in domain["settings"]), default=0)
     found = transition_figures(domain)
     return [
@@ -166,6 +183,75 @@ def _sections(domain: Mapping[str, Any], summary: Mapping[str, Any]) -> list[Sec
     ]
 
 
+def _training(domain: Mapping[str, Any], summary: Mapping[str, Any]) -> list[Section]:
+    name = f"{domain['domain']}-{domain['task']}"
+    measures = sorted({setting["measure"] for setting in domain["settings"] if setting["measure"]})
+    said = " or ".join(_MEASURE_NAMES.get(measure, measure) for measure in measures) or "score"
+    most = max((len(setting["seeds"]) for setting in domain["settings"]), default=0)
+    return [
+        Section(
+            f"{name}-headline",
+            "Headline",
+            (
+                headline_sentence(domain),
+                f"Score: {said} on test units with their true labels, which no trainer saw. Mean over up to {most} "
+                "seeds with a 95% t interval. plain takes every label for right and competes; most-frequent and "
+                "clean-labels (plain training on true labels) are floor and ceiling.",
+            ),
+            (
+                tables.headline_table(domain, summary, "score"),
+                training_tables.gain_table(domain),
+            ),
+        ),
+        Section(f"{name}-losses", "Where methods lose", (), (training_tables.loss_table(domain),)),
+        Section(
+            f"{name}-rates",
+            "Over the noise rate",
+            figures=lambda: [figures.rate_figure(domain, "score", "Score")],
+        ),
+        Section(f"{name}-cost", "Cost", figures=lambda: [figures.cost_figure(domain, "score", "Score")]),
+        _ranks(domain, summary),
+        Section(f"{name}-methods", "Methods", (), (tables.method_table(domain),)),
+    ]
+
+
+_TITLES = {DETECT: "finding wrong labels", TRAIN: "training with wrong labels"}
+_SECTIONS = {DETECT: _detection, TRAIN: _training}
+_MEASURE_NAMES = {"entity_f1": "F1 of entities", "mean_iou": "mean IoU"}
+
+
+def opening_sections(summary: Mapping[str, Any]) -> list[Section]:
+    """What can be said over all modalities."""
+    standing, real = standing_tables(summary), real_tables(summary)
+    sections = []
+    if standing:
+        sections.append(
+            Section(
+                "across",
+                "Across modalities",
+                (
+                    "Each row averages the settings that all competing methods of its part finished; the interval "
+                    "is over those settings and says nothing about data sets that are not here. Rank 1 is best.",
+                ),
+                tuple(standing),
+            )
+        )
+    if real:
+        sections.append(
+            Section(
+                "real",
+                "Real against simulated noise",
+                (
+                    "The same data with the wrong labels that they came with, and with simulated ones in the same "
+                    "number and between the same classes. Where real noise is harder, the difference is negative: "
+                    "wrong labels are found less well, or models trained on them are worse.",
+                ),
+                tuple(real),
+            )
+        )
+    return sections
+
+
 def _bootstrap_caution(domain: Mapping[str, Any]) -> str:
     count = len({setting["dataset"] for setting in domain["settings"]})
     return f"With {count} data sets that interval is too narrow to lean on." if 1 < count < 6 else ""
@@ -186,7 +272,7 @@ def _ranks(domain: Mapping[str, Any], summary: Mapping[str, Any]) -> Section:
         found += tables.comparison_tables(comparison, summary)
     text = [f"{' and '.join(labels)}: {sentence}" for sentence, labels in said.items()]
     return Section(
-        f"{domain['domain']}-ranks",
+        f"{domain['domain']}-{domain['task']}-ranks",
         "Ranks over data sets",
         (
             "A data set is one observation: its settings and seeds are averaged first.",

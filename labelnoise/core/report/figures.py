@@ -249,8 +249,8 @@ def _powers_around(values: Sequence[float]) -> tuple[float, float]:
     return 2.0 ** max(-4.0, low), 2.0 ** min(4.0, high)
 
 
-def cost_figure(domain: Mapping[str, Any]) -> Figure | None:
-    """CPU time against AUROC, a panel per data set, over the settings that all its methods share."""
+def cost_figure(domain: Mapping[str, Any], metric: str = "auroc", label: str = "AUROC") -> Figure | None:
+    """CPU time against one measure, a panel per data set, over the settings that all its methods share."""
     series, rows = series_of(domain), rows_of(domain)
     datasets = list(dict.fromkeys(setting["dataset"] for setting in domain["settings"]))
     points: dict[str, list[tuple[str, float, float]]] = {}
@@ -258,7 +258,7 @@ def cost_figure(domain: Mapping[str, Any]) -> Figure | None:
     for dataset in datasets:
         labels = [setting["label"] for setting in domain["settings"] if setting["dataset"] == dataset]
         ran = {
-            method: {label for label in labels if (label, method) in rows and _known(rows[label, method])}
+            method: {name for name in labels if (name, method) in rows and _known(rows[name, method], metric)}
             for method in series
         }
         ran = {method: found for method, found in ran.items() if found}
@@ -269,8 +269,8 @@ def cost_figure(domain: Mapping[str, Any]) -> Figure | None:
         points[dataset] = [
             (
                 method,
-                sum(rows[label, method]["cost"]["cpu_seconds"] for label in shared) / len(shared),
-                sum(rows[label, method]["metrics"]["auroc"]["mean"] for label in shared) / len(shared),
+                sum(rows[name, method]["cost"]["cpu_seconds"] for name in shared) / len(shared),
+                sum(rows[name, method]["metrics"][metric]["mean"] for name in shared) / len(shared),
             )
             for method in ran
         ]
@@ -290,10 +290,10 @@ def cost_figure(domain: Mapping[str, Any]) -> Figure | None:
             ticks = [tick for tick in ticks if math.log10(tick) == round(math.log10(tick))]
         axes.x_axis(ticks, [f"{tick:g}" for tick in ticks], "CPU time per cell (s)")
         quality_ticks = linear_ticks(floor, 1.0)
-        axes.y_axis(quality_ticks, [f"{tick:g}" for tick in quality_ticks], "AUROC")
+        axes.y_axis(quality_ticks, [f"{tick:g}" for tick in quality_ticks], label)
         for method, cpu, quality in found:
             drawn[method] = None
-            tip = f"{method}: {cpu:.2f} s, AUROC {quality:.3f}"
+            tip = f"{method}: {cpu:.2f} s, {label} {quality:.3f}"
             axes.add(marker(axes.px(max(0.001, cpu)), axes.py(quality), series[method], size=5.5, title=tip))
         panels.append(axes.render(f"Cost and quality, {dataset}"))
     return Figure(
@@ -305,8 +305,8 @@ def cost_figure(domain: Mapping[str, Any]) -> Figure | None:
     )
 
 
-def _known(row: Mapping[str, Any]) -> bool:
-    return row["metrics"]["auroc"]["mean"] is not None and row["cost"]["cpu_seconds"] is not None
+def _known(row: Mapping[str, Any], metric: str) -> bool:
+    return row["metrics"][metric]["mean"] is not None and row["cost"]["cpu_seconds"] is not None
 
 
 def rank_figure(comparison: Mapping[str, Any], domain: Mapping[str, Any], label: str) -> Figure | None:

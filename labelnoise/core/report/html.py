@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from labelnoise.core.report.content import closing_sections, domain_parts, facts
+from labelnoise.core.report.content import closing_sections, domain_parts, facts, opening_sections
 from labelnoise.core.report.svg import swatch
 
 __all__ = ["render_html"]
@@ -36,6 +36,7 @@ def render_html(summary: Mapping[str, Any], *, twin: str | None = None) -> str:
     environment.globals["swatch"] = lambda series: Markup(swatch(series))
     return environment.get_template("report.html.j2").render(
         facts=facts(summary),
+        opening=opening_sections(summary),
         parts=domain_parts(summary),
         closing=closing_sections(summary),
         twin=twin,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from labelnoise.core.report.content import Section, closing_sections, domain_parts, facts
+from labelnoise.core.report.content import Section, closing_sections, domain_parts, facts, opening_sections
 from labelnoise.core.report.tables import Entry, Table
 
 __all__ = ["render_markdown"]
@@ -17,8 +17,10 @@ def render_markdown(summary: Mapping[str, Any]) -> str:
     """The whole report as text."""
     lines = ["# Label noise benchmark", ""]
     lines += [f"- **{name}:** {_escape(value)}" for name, value in facts(summary)]
+    for section in opening_sections(summary):
+        lines += _section(section, "##")
     for part in domain_parts(summary):
-        lines += ["", f"## {part.name}"]
+        lines += ["", f"## {part.title}"]
         for section in part.sections:
             lines += _section(section, "###")
     for section in closing_sections(summary):

@@ -9,6 +9,7 @@ from typing import Any
 from labelnoise.core.statistics import MIN_DATASETS
 
 __all__ = [
+    "NOTHING",
     "Column",
     "Entry",
     "Table",
@@ -16,6 +17,7 @@ __all__ = [
     "data_table",
     "detail_tables",
     "failure_table",
+    "few_of",
     "headline_table",
     "loss_table",
     "method_table",
@@ -194,7 +196,7 @@ def _percent(rate: Mapping[str, Any]) -> str:
     return f"{rate['mean']:.1%}{spread}"
 
 
-def _some(settings: Sequence[str]) -> str:
+def few_of(settings: Sequence[str]) -> str:
     """All settings where they are few, else their number and the first of them."""
     if len(settings) <= 3:
         return "; ".join(settings) or "none"
@@ -212,8 +214,8 @@ def loss_table(domain: Mapping[str, Any]) -> Table:
                 Entry(f"{loss['best_or_tied']} of {loss['settings']}"),
                 Entry(f"{loss['clearly_worse']} of {loss['settings']}"),
                 Entry(f"−{gap['gap']:.3f} on {gap['setting']}, behind {gap['winner']}" if gap else "none"),
-                Entry(_some(loss["not_above_chance"])),
-                Entry(_some(loss["f1_not_above_random"])),
+                Entry(few_of(loss["not_above_chance"])),
+                Entry(few_of(loss["f1_not_above_random"])),
                 Entry(f"{counts['off']} of {counts['settings']}" if counts["settings"] else "no count"),
                 Entry(
                     f"{counts['intervals_missed']} of {counts['intervals']}"
@@ -357,24 +359,26 @@ def failure_table(summary: Mapping[str, Any]) -> Table:
     grouped: dict[tuple[str, ...], list[int]] = {}
     for failure in summary["failures"]:
         key = tuple(
-            str(failure[name] or "") for name in ("domain", "setting", "method", "status", "error", "where")
+            str(failure[name] or "")
+            for name in ("domain", "task", "setting", "method", "status", "error", "where")
         )
         grouped.setdefault(key, []).append(failure["seed"])
     return Table(
         caption="Cells without a result.",
         columns=tuple(
             Column(label, numeric=False)
-            for label in ("domain", "data, noise", "method", "seeds", "status", "reason", "where")
+            for label in ("domain", "task", "data, noise", "method", "seeds", "status", "reason", "where")
         ),
         rows=tuple(
             (
                 Entry(key[0]),
                 Entry(key[1]),
                 Entry(key[2]),
-                Entry(", ".join(map(str, seeds))),
                 Entry(key[3]),
+                Entry(", ".join(map(str, seeds))),
                 Entry(key[4]),
-                Entry(key[5] or NOTHING),
+                Entry(key[5]),
+                Entry(key[6] or NOTHING),
             )
             for key, seeds in grouped.items()
         ),

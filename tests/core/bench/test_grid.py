@@ -72,7 +72,7 @@ def test_overlapping_blocks_give_each_cell_once_and_keep_shared_data_together():
     ("change", "message"),
     [
         ({"methds": ["strong"]}, "Did you mean 'methods'"),
-        ({"methods": None}, "no 'methods'"),
+        ({"methods": None}, "neither 'methods' nor 'trainers'"),
         ({"methods": "strong"}, "list is needed"),
         ({"methods": [3]}, "give a name"),
         ({"noise": ["pair"]}, "no rates"),
