@@ -9,10 +9,11 @@ import numpy as np
 
 from labelnoise.core.dataset import Dataset
 from labelnoise.core.detection import CountEstimate, Detection
-from labelnoise.core.domain import DatasetInfo, Domain
+from labelnoise.core.domain import DatasetInfo, Domain, score_row
 from labelnoise.core.noise import Corruption
 from labelnoise.core.random import generator
 from labelnoise.core.registry import Entry, Registry
+from labelnoise.core.trained import Trained
 
 N, K = 240, 4
 
@@ -135,7 +136,39 @@ def threads(data, seed=0):
     return replace(strong(data), p_wrong=np.full(N, 1 / used), count=None)
 
 
-NOISES, DETECTORS = Registry("fake noise kind"), Registry("fake detector")
+def _trained(data, probs, method):
+    return Trained(
+        method=method, predicted=probs.argmax(1), probs=probs, history=(), selected_by="last epoch", chosen=0
+    )
+
+
+def plain(data, seed=0, neighbours=1):
+    """Nearest neighbours; one neighbour believes every label."""
+    assert data.true is None, "a trainer must not see the truth"
+    train = np.arange(N) % 3 != 0
+    gaps = ((data.x[:, None] - data.x[None, train]) ** 2).sum(2)
+    gaps[train, np.arange(train.sum())] = 0
+    near = np.argsort(gaps + generator(seed, "ties").random(gaps.shape) * 1e-9, axis=1)[:, :neighbours]
+    probs = np.stack([(data.given[train][near] == c).mean(1) for c in range(K)], axis=1)
+    return _trained(data, probs, "plain")
+
+
+def robust(data, seed=0):
+    return replace(plain(data, seed, neighbours=15), method="robust")
+
+
+def constant(data, seed=0):
+    return _trained(data, np.tile(np.eye(K)[0], (N, 1)), "constant")
+
+
+def short(data, seed=0):
+    found = plain(data, seed)
+    return replace(found, predicted=found.predicted[1:], probs=found.probs[1:])
+
+
+NOISES, DETECTORS, TRAINERS = Registry("fake noise kind"), Registry("fake detector"), Registry("fake trainer")
+for _name in ("plain", "robust", "constant", "short"):
+    TRAINERS.add(Entry(_name, f"labelnoise_fake_domain:{_name}", "A trainer.", "tests"))
 for _name in ("symmetric", "pair"):
     NOISES.add(Entry(_name, f"labelnoise_fake_domain:{_name}", "A noise.", "tests"))
 for _name in (
@@ -153,6 +186,7 @@ class FakeDomain(Domain):
     default_detector = "strong"
     noises = NOISES
     detectors = DETECTORS
+    trainers = TRAINERS
 
     def datasets(self):
         names = ("disc", "ring", "square", "star", "moon", "cross", "spiral", "planted", "gone")
@@ -174,3 +208,7 @@ class FakeDomain(Domain):
 
     def describe(self, dataset):
         return {}
+
+    def training_scores(self, dataset, trained):
+        test = np.arange(N) % 3 == 0
+        return [score_row(dataset, trained, name, mask) for name, mask in (("train", ~test), ("test", test))]
