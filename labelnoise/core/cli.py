@@ -46,15 +46,17 @@ def build_root() -> App:
     )
     modalities = Group("Modalities", sort_key=1)
     for name in sorted({point.name for point in entry_points(group="labelnoise.domains")}):
-        summary = f"Wrong labels in {name} data: detect, corrupt, evaluate, bench."
+        summary = f"Wrong labels in {name} data: detect, review, apply, train, corrupt, evaluate, bench."
         app.command(f"labelnoise.core.verbs:app_{name}", name=name, help=summary, group=modalities)
     for name, summary in (
         ("bench", "Compare methods over data sets, noise and seeds."),
         ("report", "Write a benchmark's results as a page."),
+        ("reproduce", "Run a published setting and print our figures beside the paper's."),
         ("datasets", "List the data sets that can be loaded by name."),
         ("methods", "List the detectors and noise kinds, with their sources."),
     ):
-        app.command(f"labelnoise.core.commands:{name}", name=name, help=summary)
+        target = "labelnoise.core._reproduce_command:reproduce_command" if name == "reproduce" else ""
+        app.command(target or f"labelnoise.core.commands:{name}", name=name, help=summary)
     return app
 
 
