@@ -10,9 +10,10 @@ import numpy as np
 
 from labelnoise.core.bench.gains import share_of_gap
 from labelnoise.core.bench.grid import MATCHED_NOISE, OWN_NOISE
-from labelnoise.core.bench.measures import DETECT, HEADLINE, LEVEL, MEASURES, TRAIN
+from labelnoise.core.bench.measures import DETECT, HEADLINE, MEASURES, TRAIN
 from labelnoise.core.bench.training import CEILING
-from labelnoise.core.evaluation import mean_interval
+from labelnoise.core.domain import get_domain
+from labelnoise.core.validation import InputError
 
 __all__ = ["across"]
 
@@ -24,7 +25,7 @@ def across(domains: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     -------
     dict
         ``standing``: per task, modality and method the mean of the first measure over all settings that every
-        competing method of the part finished, its interval over settings, its mean rank and, for training, the
+        competing method of the part finished, the lowest and highest of them, its mean rank and, for training, the
         mean share of the gap to true labels that it closes. ``real``: per modality, data set and method its own
         noise beside simulated noise of the same size.
     """
@@ -62,7 +63,6 @@ def _standing(part: Mapping[str, Any]) -> list[dict[str, Any]]:
         found = [means[label][setting] for setting in shared if setting in means[label]]
         if not found:
             continue
-        mean, low, high, n = mean_interval(found, LEVEL)
         known: list[float] = []
         if part["task"] == TRAIN:
             shares = [share_of_gap(part["results"], setting, label) for setting in shared]
@@ -73,10 +73,10 @@ def _standing(part: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "task": part["task"],
                 "method": label,
                 "trivial": method["trivial"],
-                "mean": mean,
-                "low": low,
-                "high": high,
-                "settings": n,
+                "mean": float(np.mean(found)),
+                "low": min(found),
+                "high": max(found),
+                "settings": len(found),
                 "rank": float(np.mean(ranks[label])) if ranks[label] else None,
                 "of": len(competing),
                 "share_of_gap": float(np.mean(known)) if known else None,
@@ -110,6 +110,7 @@ def _real(part: Mapping[str, Any]) -> list[dict[str, Any]]:
                     "domain": part["domain"],
                     "task": part["task"],
                     "dataset": dataset,
+                    "people": _from_people(part["domain"], dataset),
                     "method": method["label"],
                     "rates": [pair[kind]["realised_rate"]["mean"] for kind in (OWN_NOISE, MATCHED_NOISE)],
                     "measures": {
@@ -119,6 +120,15 @@ def _real(part: Mapping[str, Any]) -> list[dict[str, Any]]:
                 }
             )
     return rows
+
+
+def _from_people(domain: str, dataset: str) -> bool | None:
+    """Whether a data set's own noise was made by people or tools at work, not generated; None if that is unknown."""
+    try:
+        info = get_domain(domain).datasets().get(dataset)
+    except InputError:
+        return None
+    return None if info is None else info.real_noise
 
 
 def _pair(real: Mapping[str, Any], simulated: Mapping[str, Any]) -> dict[str, Any]:

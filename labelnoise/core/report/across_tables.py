@@ -29,7 +29,7 @@ def standing_tables(summary: Mapping[str, Any]) -> list[Table]:
                 Entry(row["domain"]),
                 Entry(row["method"]),
                 Entry(
-                    f"{row['mean']:.3f}", "" if row["low"] is None else f"{row['low']:.3f}–{row['high']:.3f}"
+                    f"{row['mean']:.3f}", f"{row['low']:.3f}–{row['high']:.3f}" if row["settings"] > 1 else ""
                 ),
                 Entry(
                     NOTHING if row["trivial"] or row["rank"] is None else f"{row['rank']:.1f} of {row['of']}"
@@ -68,11 +68,12 @@ def real_tables(summary: Mapping[str, Any]) -> list[Table]:
         names = list(found[0]["measures"])
         labels = [summary["metrics"][name]["label"] for name in names]
         heads = tuple(
-            Column(f"{label} {side}") for label in labels for side in ("real", "simulated", "difference")
+            Column(f"{label} {side}") for label in labels for side in ("own", "matched", "difference")
         )
         rows = []
         for row in found:
-            cells = [Entry(row["domain"]), Entry(row["dataset"]), Entry(row["method"])]
+            origin = {True: "real", False: "generated", None: NOTHING}[row["people"]]
+            cells = [Entry(row["domain"]), Entry(row["dataset"]), Entry(origin), Entry(row["method"])]
             cells.append(
                 Entry(" / ".join(NOTHING if rate is None else f"{rate:.1%}" for rate in row["rates"]))
             )
@@ -88,8 +89,8 @@ def real_tables(summary: Mapping[str, Any]) -> list[Table]:
                 if task == DETECT
                 else "Training on them: score on true test labels.",
                 columns=(
-                    *(Column(label, numeric=False) for label in ("modality", "data", "method")),
-                    Column("rate real / simulated"),
+                    *(Column(label, numeric=False) for label in ("modality", "data", "own noise", "method")),
+                    Column("rate own / matched"),
                     *heads,
                 ),
                 rows=tuple(rows),

@@ -230,8 +230,8 @@ def opening_sections(summary: Mapping[str, Any]) -> list[Section]:
                 "across",
                 "Across modalities",
                 (
-                    "Each row averages the settings that all competing methods of its part finished; the interval "
-                    "is over those settings and says nothing about data sets that are not here. Rank 1 is best.",
+                    "Each row averages the settings that all competing methods of its part finished, with the lowest "
+                    "and the highest of them. Rank 1 is best.",
                 ),
                 tuple(standing),
             )
@@ -242,9 +242,10 @@ def opening_sections(summary: Mapping[str, Any]) -> list[Section]:
                 "real",
                 "Real against simulated noise",
                 (
-                    "The same data with the wrong labels that they came with, and with simulated ones in the same "
-                    "number and between the same classes. Where real noise is harder, the difference is negative: "
-                    "wrong labels are found less well, or models trained on them are worse.",
+                    "The same data with the wrong labels that they came with (own), and with simulated ones in the same "
+                    "number and between the same classes (matched). Where own noise is harder, the difference is "
+                    "negative: wrong labels are found less well, or models trained on them are worse. The own noise of "
+                    "generated data is generated too and answers nothing about the world.",
                 ),
                 tuple(real),
             )
