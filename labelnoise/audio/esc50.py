@@ -13,7 +13,7 @@ from labelnoise.audio.tables import find_audio, read_table
 from labelnoise.core.crowd.votes import Votes
 from labelnoise.core.validation import InputError
 
-__all__ = ["class_key", "read_esc50", "read_esc50_votes"]
+__all__ = ["class_key", "read_esc50", "read_esc50_heard", "read_esc50_votes"]
 
 #: The listening test's names that are not those of the data set.
 _OTHER_NAMES = {"door_knock": "door_wood_knock", "insects_flying": "insects"}
@@ -99,6 +99,36 @@ def read_esc50_votes(path: Path, dataset: AudioDataset) -> Votes:
     return replace(
         made, unit_names=dataset.files, annotator_names=tuple(workers), class_names=dataset.class_names
     )
+
+
+def read_esc50_heard(folder: Path) -> AudioDataset:
+    """ESC-50 with what one listener took each clip for as its label, and the published class as the true one.
+
+    Real wrong labels of people who had a list of 50 classes: of each clip the judgement of the listener with the
+    lowest number. Clips that nobody judged keep no label.
+
+    Parameters
+    ----------
+    folder : Path
+        As for `read_esc50`; ``annotations.csv`` lies in it, or in ``esc50_crowd`` beside it.
+
+    Raises
+    ------
+    InputError
+        No judgements there.
+    """
+    data = read_esc50(folder)
+    places = (folder / "annotations.csv", folder.parent / "esc50_crowd" / "annotations.csv")
+    path = next((place for place in places if place.is_file()), None)
+    if path is None:
+        raise InputError(
+            f"The judgements of the listening test are missing; put annotations.csv into {folder}."
+        )
+    votes = read_esc50_votes(path, data)
+    units, first = np.unique(votes.unit, return_index=True)
+    heard = np.full(data.n_clips, -1, dtype=data.given.dtype)
+    heard[units] = votes.label[first]
+    return replace(data.with_labels(heard, true=data.given), name="ESC-50-heard")
 
 
 def class_key(name: str) -> str:

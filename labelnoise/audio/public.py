@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labelnoise.audio.dataset import AudioDataset
-from labelnoise.audio.esc50 import read_esc50
+from labelnoise.audio.esc50 import read_esc50, read_esc50_heard
 from labelnoise.audio.fsd import read_fsd50k, read_fsdkaggle2019, read_fsdnoisy18k
 from labelnoise.core.domain import DatasetInfo
 
@@ -46,6 +46,17 @@ PUBLIC: dict[str, PublicClips] = {
             ),
             (("ESC-50-master", "meta/esc50.csv"), ("esc50_fold4", "meta.csv")),
             read_esc50,
+        ),
+        PublicClips(
+            DatasetInfo(
+                "ESC-50-heard",
+                "ESC-50 as one listener labelled it; the published class is the true one",
+                "CC BY-NC 3.0",
+                "github.com/karolpiczak/ESC-50",
+                real_noise=True,
+            ),
+            (("ESC-50-master", "meta/esc50.csv"), ("esc50_fold4", "meta.csv")),
+            read_esc50_heard,
         ),
         PublicClips(
             DatasetInfo(

@@ -24,6 +24,8 @@ AsJson = Annotated[bool, Parameter(name="--json", help="Print one JSON object in
 def run_benchmark(
     *,
     quick: bool,
+    full: bool,
+    real: bool,
     config: Path | None,
     domains: Sequence[str] | None,
     out: Path,
@@ -42,7 +44,10 @@ def run_benchmark(
         raise InputError(
             f"--out {str(out)!r} lies in a folder that does not exist; make {str(out.parent)!r} first."
         )
-    grid = load_grid(config, quick=quick, domains=domains)
+    asked = [name for name, on in (("quick", quick), ("full", full), ("real", real)) if on]
+    if len(asked) > 1:
+        raise InputError(f"--{' and --'.join(asked)} were given; choose one grid, and a folder for each.")
+    grid = load_grid(config, builtin=asked[0] if asked else None, domains=domains)
     _log_to_stderr()
     store = run_bench(grid, out, workers=workers, cluster=cluster, timeout=timeout)
     summary = summarise(store)
@@ -71,6 +76,8 @@ def _log_to_stderr() -> None:
 def bench(
     *,
     quick: bool = False,
+    full: bool = False,
+    real: bool = False,
     config: Path | None = None,
     domains: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
     out: Path = Path("labelnoise-bench"),
@@ -83,7 +90,11 @@ def bench(
     Parameters
     ----------
     quick
-        The small grid: embedded data, about two minutes.
+        The small grid: embedded data of all modalities, five minutes on two cores.
+    full
+        The large grid: public data, hours; this is what runs without any of these.
+    real
+        Sets with real wrong labels and known truth, beside simulated noise of the same size.
     config
         A grid of your own, as TOML.
     domains
@@ -99,6 +110,8 @@ def bench(
     """
     return run_benchmark(
         quick=quick,
+        full=full,
+        real=real,
         config=config,
         domains=domains or None,
         out=out,

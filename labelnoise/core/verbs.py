@@ -211,6 +211,8 @@ class Verbs(ReviewVerbs, TrainVerb):
         self,
         *,
         quick: bool = False,
+        full: bool = False,
+        real: bool = False,
         config: Path | None = None,
         out: Path = Path("labelnoise-bench"),
         workers: int = 1,
@@ -222,7 +224,11 @@ class Verbs(ReviewVerbs, TrainVerb):
         Parameters
         ----------
         quick
-            The small grid: embedded data, about two minutes.
+            The small grid: embedded data, minutes.
+        full
+            The large grid: public data, hours; this is what runs without any of these.
+        real
+            Sets with real wrong labels and known truth, beside simulated noise of the same size.
         config
             A grid of your own, as TOML.
         out
@@ -238,6 +244,8 @@ class Verbs(ReviewVerbs, TrainVerb):
 
         return run_benchmark(
             quick=quick,
+            full=full,
+            real=real,
             config=config,
             domains=(self.domain.name,),
             out=out,

@@ -38,6 +38,15 @@ def test_esc50_and_its_listening_test(real_data: Path) -> None:
     assert majority_vote(votes).labels.shape == (400,)
 
 
+def test_what_one_listener_heard(real_data: Path) -> None:
+    heard = load_audio("ESC-50-heard", root=real_data / "audio")
+    published = load_audio("ESC-50", root=real_data / "audio")
+    assert (heard.true == published.given).all()
+    assert heard.labelled.all()
+    assert 0.1 < heard.is_wrong.mean() < 0.3
+    assert (heard.given != heard.given[0]).any()
+
+
 def test_fsdkaggle2019(real_data: Path) -> None:
     data = load_audio("FSDKaggle2019", root=present(real_data, "fsdkaggle2019_meta"))
     assert data.n_tags == 80

@@ -91,7 +91,7 @@ def _real(part: Mapping[str, Any]) -> list[dict[str, Any]]:
     for setting in part["settings"]:
         if setting["noise"] in (OWN_NOISE, MATCHED_NOISE):
             kinds[setting["dataset"]][setting["noise"]] = setting
-    measures = ("auroc", "average_precision", "f1") if part["task"] == DETECT else ("score",)
+    measures = ("auroc", "f1") if part["task"] == DETECT else ("score",)
     results = {(row["setting"], row["method"]): row for row in part["results"]}
     rows = []
     for dataset, pair in kinds.items():

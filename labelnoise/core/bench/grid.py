@@ -18,6 +18,7 @@ from labelnoise.core.domain import get_domain
 from labelnoise.core.validation import InputError, as_rate, choose
 
 __all__ = [
+    "GRIDS",
     "MATCHED_NOISE",
     "OWN_NOISE",
     "Cell",
@@ -28,6 +29,9 @@ __all__ = [
     "parse_grid",
     "validate_grid",
 ]
+
+#: The grids that ship with the package.
+GRIDS = ("quick", "full", "real")
 
 #: The noise kind of a data set that brings its own wrong labels together with the truth.
 OWN_NOISE = "own"
@@ -129,33 +133,36 @@ class Grid:
         return digest(sorted(canonical_json(cell.to_json()) for cell in self.cells))
 
 
-def load_grid(path: Path | None = None, *, quick: bool = False, domains: Sequence[str] | None = None) -> Grid:
-    """Read a grid from a TOML file, or one of the two that ship with the package.
+def load_grid(
+    path: Path | None = None, *, builtin: str | None = None, domains: Sequence[str] | None = None
+) -> Grid:
+    """Read a grid from a TOML file, or one of those that ship with the package.
 
     Parameters
     ----------
     path : Path, optional
         A grid file; see the built-in ``grids/quick.toml`` for the format.
-    quick : bool
-        Without a path: the quick grid (embedded data, about two minutes) instead of the full one.
+    builtin : str, optional
+        One of `GRIDS`: "quick" (embedded data, minutes), "full" (hours) or "real" (sets with real wrong labels). By
+        default "full" where there is no path.
     domains : sequence of str, optional
         Keep only these domains.
 
     Raises
     ------
     InputError
-        The file is missing or malformed, both ``path`` and ``quick`` are given, or nothing is left.
+        The file is missing or malformed, both ``path`` and ``builtin`` are given, or nothing is left.
 
     Examples
     --------
-    >>> grid = load_grid(quick=True)
+    >>> grid = load_grid(builtin="quick")
     >>> grid.name, grid.domains
     ('quick', ('audio', 'graph', 'segmentation', 'text'))
     """
-    if path is not None and quick:
-        raise InputError("Both a grid file and the quick grid were asked for; choose one of them.")
+    if path is not None and builtin is not None:
+        raise InputError(f"Both a grid file and the {builtin} grid were asked for; choose one of them.")
     if path is None:
-        name = "quick" if quick else "full"
+        name = choose(builtin or "full", GRIDS, "built-in grid")
         text = files("labelnoise.core.bench").joinpath(f"grids/{name}.toml").read_text(encoding="utf-8")
         where = f"the built-in grid {name!r}"
     else:

@@ -3,7 +3,7 @@ from itertools import pairwise
 import pytest
 
 from labelnoise.core.bench.baselines import TRIVIAL
-from labelnoise.core.bench.grid import (
+from labelnoise.core.bench.grid import GRIDS, (
     Cell,
     Grid,
     canonical_json,
@@ -115,7 +115,7 @@ def test_grid_files(tmp_path):
     with pytest.raises(InputError, match="Unknown domain"):
         load_grid(path, domains=["text"])
     with pytest.raises(InputError, match="choose one"):
-        load_grid(path, quick=True)
+        load_grid(path, builtin="quick")
     with pytest.raises(InputError, match="cannot be read"):
         load_grid(tmp_path / "none.toml")
     path.write_text("name = ")
@@ -123,9 +123,9 @@ def test_grid_files(tmp_path):
         load_grid(path)
 
 
-@pytest.mark.parametrize("quick", [True, False])
-def test_built_in_grids_parse_and_have_at_least_three_seeds(quick):
-    grid = load_grid(quick=quick)
-    assert grid.name == ("quick" if quick else "full")
+@pytest.mark.parametrize("name", GRIDS)
+def test_built_in_grids_parse_and_have_at_least_three_seeds(name):
+    grid = load_grid(builtin=name)
+    assert grid.name == name
     assert len({cell.seed for cell in grid.cells}) >= 3
     assert {"flag-nothing", "random", "oracle"} <= {cell.method for cell in grid.cells}

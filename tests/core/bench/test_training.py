@@ -113,7 +113,7 @@ def test_no_test_split_no_score():
 
 
 def test_the_quick_grid_has_both_tasks_in_all_modalities():
-    grid = load_grid(quick=True)
+    grid = load_grid(builtin="quick")
     assert {(cell.domain, cell.task) for cell in grid.cells} == {
         (domain, task)
         for domain in ("audio", "graph", "segmentation", "text")
