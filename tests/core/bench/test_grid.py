@@ -3,7 +3,8 @@ from itertools import pairwise
 import pytest
 
 from labelnoise.core.bench.baselines import TRIVIAL
-from labelnoise.core.bench.grid import GRIDS, (
+from labelnoise.core.bench.grid import (
+    GRIDS,
     Cell,
     Grid,
     canonical_json,
