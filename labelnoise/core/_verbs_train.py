@@ -72,7 +72,8 @@ class TrainVerb:
         dataset = self._load(source, data_root)
         if not dataset.labelled.any():
             raise InputError(f"{dataset.name} has no labelled {domain.unit}; there is nothing to learn from.")
-        trained = domain.train(blind(dataset), method=method, seed=seed, **options)
+        seen = dataset if domain.trainers[method].sees_truth else blind(dataset)
+        trained = domain.train(seen, method=method, seed=seed, **options)
         scores = domain.training_scores(dataset, trained)
         disagree = int((dataset.labelled & (trained.predicted != dataset.given)).sum())
         if out is not None:
@@ -121,10 +122,9 @@ class TrainVerb:
             print(f"warning: {printable(sentence)}")
         if scores:
             print()
-            print_grid(
-                ["split", "accuracy", "measured on", "units"],
-                [(row["split"], row["accuracy"], row["labels"], row["units"]) for row in scores],
-            )
+            names = {"split": "split", "accuracy": "accuracy", **dict(self.domain.train_columns)}
+            names |= {"labels": "measured on", "units": "units"}
+            print_grid(list(names.values()), [tuple(row.get(key) for key in names) for row in scores])
         if written:
             print(f"\nwritten: {', '.join(written)}")
 

@@ -73,6 +73,8 @@ class Domain(ABC):
     trainers: ClassVar[Registry] = Registry("trainer")
     #: The trainer used when the user names none.
     default_trainer: ClassVar[str] = ""
+    #: What the verb train prints of a row of `training_scores` beside the accuracy: key and title of its column.
+    train_columns: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
     def datasets(self) -> Mapping[str, DatasetInfo]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelnoise.core.dataset import Dataset
-from labelnoise.core.validation import InputError, choose
+from labelnoise.core.validation import NO_LABEL, InputError, choose
 from labelnoise.text.schemes import bio_names, decode, entity_types, spans_of
 
 __all__ = ["TextDataset", "entity_noise", "from_sentences"]
@@ -188,6 +188,12 @@ def entity_noise(dataset: TextDataset) -> float:
     ...                                   true=[["B-X", "O", "B-Y"]])), 4)
     0.3333
     """
-    given, true = dataset.spans("given"), dataset.spans("true")
+    if dataset.true is None:
+        raise InputError(f"No true tags are known for {dataset.name!r}; ask for the given ones.")
+    known = dataset.labelled & (np.asarray(dataset.true) >= 0)
+    given, true = (
+        spans_of(np.where(known, tags, NO_LABEL), starts=dataset.starts)
+        for tags in (dataset.given, dataset.true)
+    )
     total = len(given) + len(true)
     return 1.0 - 2.0 * len(np.intersect1d(given, true)) / total if total else 0.0

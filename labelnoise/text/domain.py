@@ -37,6 +37,12 @@ class TextDomain(Domain):
     detectors: ClassVar[Registry] = DETECTORS
     trainers: ClassVar[Registry] = TRAINERS
     default_trainer: ClassVar[str] = "self-training"
+    train_columns: ClassVar[Mapping[str, str]] = {
+        "entity_precision": "entity P",
+        "entity_recall": "entity R",
+        "entity_f1": "entity F1",
+        "entity_f1_strict": "strict F1",
+    }
 
     def datasets(self) -> Mapping[str, DatasetInfo]:
         from labelnoise.text.data import DATASETS

@@ -5,21 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from labelnoise.core.validation import InputError
-from labelnoise.text.conll import read_conll, write_conll
+from labelnoise.text.conll import SPLIT_NAMES, read_conll, write_conll
 from labelnoise.text.dataset import TextDataset
 from labelnoise.text.jsonl import JsonlLayout, read_jsonl, write_jsonl
 
 __all__ = ["SPLIT_NAMES", "read_text", "write_text"]
 
-#: File names (before the ending) that a folder of splits may hold, and the split that each one is.
-SPLIT_NAMES = {
-    "train": "train",
-    "dev": "val",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-}
 #: Formats that hold no lines of tokens; told before a reader stumbles over their content.
 _OTHER = (".json", ".parquet", ".spacy", ".pkl", ".npz", ".csv", ".zip", ".gz")
 

@@ -70,6 +70,7 @@ TRAINERS.add(
         "Leaves out tokens whose tags are known to be wrong: a bound, it looks at the true tags.",
         "this project: the oracle subset of Merdjanovska, Aynetdinov, Akbik 2024, by token",
         helps="Says what perfect detection without correction is worth: 34.5 on NoisyNER set 1.",
-        hurts="Needs the true tags, so it runs from Python alone: the command train hides them.",
+        hurts="Needs the true tags of the data it trains on, so it is a bound and no method.",
+        sees_truth=True,
     ),
 )
