@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from labelnoise.core.files import check_output, replacing
 from labelnoise.core.validation import InputError
 from labelnoise.text.dataset import TextDataset
-from labelnoise.text.schemes import bio_names, decode, encode
+from labelnoise.text.schemes import bio_names, decode, encode, repair
 from labelnoise.text.spacy_strings import string_id
 
 __all__ = ["SpacyLayout", "read_spacy", "write_spacy"]
@@ -58,7 +58,9 @@ def read_spacy(path: str | Path) -> TextDataset:
     kinds = _named(table[:, columns.index(_TYPE)], strings, path)
     places = table[:, columns.index(_IOB)]
     if (places > 3).any():
-        raise InputError(f"{path} holds the place {int(places.max())} of an entity; it is damaged, save it again.")
+        raise InputError(
+            f"{path} holds the place {int(places.max())} of an entity; it is damaged, save it again."
+        )
     tags = np.empty(len(table), dtype=object)
     for row, (place, kind) in enumerate(zip(places.tolist(), kinds)):
         # An entity without a type is spaCy's way of keeping a token out of all entities.
@@ -148,11 +150,15 @@ def _table(message: dict[str, Any], path: str | Path) -> tuple[NDArray[np.uint64
             )
     width = 8 * len(columns)
     if len(message["tokens"]) % width or len(message["lengths"]) % 4:
-        raise InputError(f"{path} is damaged: {len(message['tokens'])} bytes are no rows of {width}; save it again.")
+        raise InputError(
+            f"{path} is damaged: {len(message['tokens'])} bytes are no rows of {width}; save it again."
+        )
     table = np.frombuffer(message["tokens"], dtype="<u8").reshape(-1, len(columns))
     lengths = np.frombuffer(message["lengths"], dtype="<i4").astype(np.int64)
     if (lengths < 0).any() or lengths.sum() != len(table):
-        raise InputError(f"{path} is damaged: its documents do not add up to {len(table)} tokens; save it again.")
+        raise InputError(
+            f"{path} is damaged: its documents do not add up to {len(table)} tokens; save it again."
+        )
     if not len(table):
         raise InputError(f"{path} holds no tokens; at least one document with a word is needed.")
     return table, lengths
@@ -163,7 +169,9 @@ def _named(ids: NDArray[np.uint64], strings: dict[int, str], path: str | Path) -
     names = np.empty(len(known), dtype=object)
     for index, one in enumerate(known.tolist()):
         if one and one not in strings:
-            raise InputError(f"{path} is damaged: it uses the string {one} and does not hold it; save it again.")
+            raise InputError(
+                f"{path} is damaged: it uses the string {one} and does not hold it; save it again."
+            )
         names[index] = strings.get(one, "")
     return names[inverse]
 
@@ -175,12 +183,15 @@ def _columns(tags: NDArray[Any]) -> NDArray[np.uint64]:
 
 def _changed(dataset: TextDataset, layout: SpacyLayout) -> bytes:
     before, _ = decode(layout.tags, starts=dataset.starts, types=dataset.types)
-    rows = np.flatnonzero(before != dataset.given)
+    # spaCy refuses an entity without its beginning; its entities may go on over the start of a sentence.
+    edges = _document_edges(dataset)
+    after = repair(dataset.given, starts=edges)
+    rows = np.flatnonzero(before != after)
     if not len(rows):
         return layout.content
     message = _unpacked(layout.content, dataset.source)
     table = _table(message, dataset.source)[0].copy()
-    tags = encode(dataset.given, dataset.types, starts=dataset.starts)[rows]
+    tags = encode(after, dataset.types, starts=edges)[rows]
     place = [message["attrs"].index(_IOB), message["attrs"].index(_TYPE)]
     table[np.ix_(rows, place)] = _columns(tags)
     message["tokens"] = table.tobytes()
@@ -188,13 +199,17 @@ def _changed(dataset: TextDataset, layout: SpacyLayout) -> bytes:
     return zlib.compress(_msgpack().packb(message, use_bin_type=True))
 
 
+def _document_edges(dataset: TextDataset) -> NDArray[np.int64]:
+    """The first row of each document, or sentence where none are known, and n."""
+    of = np.asarray(dataset.groups)
+    if dataset.documents is not None:
+        of = np.asarray(dataset.documents)[of]
+    return np.flatnonzero(np.r_[True, of[1:] != of[:-1], True]).astype(np.int64)
+
+
 def _fresh(dataset: TextDataset) -> bytes:
-    if dataset.documents is None:
-        of = np.asarray(dataset.groups)
-    else:
-        of = np.asarray(dataset.documents)[dataset.groups]
-    edges = np.flatnonzero(np.r_[True, of[1:] != of[:-1], True])
-    tags = encode(dataset.given, dataset.types, starts=dataset.starts)
+    edges = _document_edges(dataset)
+    tags = encode(repair(dataset.given, starts=edges), dataset.types, starts=edges)
     words = np.array([string_id(str(word)) for word in dataset.tokens], dtype=np.uint64)
     first = np.where(dataset.position == 0, 1, -1).astype(np.int64).view(np.uint64)
     n = len(edges) - 1
