@@ -69,6 +69,8 @@ class Domain(ABC):
     noises: ClassVar[Registry]
     #: Detectors, by name. An entry's target is ``f(dataset, seed, **options) -> Detection``.
     detectors: ClassVar[Registry]
+    #: The detector behind ``detect --probs``, whose option ``probs`` is a file; none if empty.
+    probs_detector: ClassVar[str] = ""
     #: Trainers, by name. An entry's target is ``f(dataset, seed, **options) -> Trained``. None: no verb train.
     trainers: ClassVar[Registry] = Registry("trainer")
     #: The trainer used when the user names none.

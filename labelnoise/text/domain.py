@@ -33,6 +33,7 @@ class TextDomain(Domain):
     summary: ClassVar[str] = "Named-entity recognition: wrong tags of tokens in sentences."
     default_dataset: ClassVar[str] = "news"
     default_detector: ClassVar[str] = "calibrated"
+    probs_detector: ClassVar[str] = "confident-learning"
     noises: ClassVar[Registry] = NOISES
     detectors: ClassVar[Registry] = DETECTORS
     trainers: ClassVar[Registry] = TRAINERS

@@ -63,7 +63,7 @@ def train_fine_tuned(
     Raises
     ------
     InputError
-        A model that cannot be loaded, a strategy that needs what sentences cannot do (mixing), no tag to train on.
+        A model that cannot be loaded, an unknown strategy or option of it, no tag to train on.
 
     Notes
     -----

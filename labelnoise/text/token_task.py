@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from labelnoise.core.training.task import Split, Task, Units
+from labelnoise.core.training.task import Mixed, Split, Task, Units
 from labelnoise.core.validation import NO_LABEL, InputError
 from labelnoise.text.dataset import TextDataset
 from labelnoise.text.evaluation import entity_f1
@@ -162,6 +162,18 @@ class TokenTask(Task):
         inner[:, : len(self._before)] = False
         pieces[drawn & inner] = self._hidden_piece
         return batch._replace(pieces=pieces)
+
+    def mixed(self, model: nn.Module, batch: TokenBatch, alpha: float, rng: np.random.Generator) -> Mixed:
+        """Tokens mixed in pairs behind the last layer, as words cannot be (manifold mixup, Verma et al. 2019).
+
+        The heads are linear, so that the mixed logits are those of the mixed states.
+        """
+        logits = self.forward(model, batch).logits
+        partner = torch.from_numpy(rng.permutation(len(logits))).to(logits.device)
+        share = torch.as_tensor(rng.beta(alpha, alpha, len(logits)), dtype=logits.dtype, device=logits.device)
+        share = torch.maximum(share, 1 - share)
+        weight = share[:, None]
+        return Mixed(weight * logits + (1 - weight) * logits[partner], partner, share)
 
     def score(self, outputs: Iterable[Units]) -> float:
         """Micro F1 of entities (lenient) of the validation split."""
