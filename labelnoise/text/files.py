@@ -9,6 +9,7 @@ from labelnoise.core.validation import InputError
 from labelnoise.text.arrow import ArrowLayout, is_arrow_folder, read_arrow, write_arrow
 from labelnoise.text.conll import SPLIT_NAMES, read_conll, write_conll
 from labelnoise.text.dataset import TextDataset
+from labelnoise.text.joined import JoinedLayout, join_files, write_joined
 from labelnoise.text.jsonl import JsonlLayout, read_jsonl, write_jsonl
 from labelnoise.text.label_studio import LabelStudioLayout, read_label_studio, write_label_studio
 from labelnoise.text.spacy_bin import SpacyLayout, read_spacy, write_spacy
@@ -51,7 +52,7 @@ def read_text(path: str | Path) -> TextDataset:
         A ``.jsonl`` with entities by character (`labelnoise.text.jsonl`), a ``.json`` of Label Studio
         (`labelnoise.text.label_studio`), a ``.spacy`` (`labelnoise.text.spacy_bin`), a ``.parquet`` or ``.arrow``
         (`labelnoise.text.arrow`), or, with any other ending, one token per line (`labelnoise.text.conll`). Or a
-        folder: one of ``save_to_disk``, or one with files of columns or tables named ``train``, ``dev`` (``val``,
+        folder: one of ``save_to_disk``, or one with files of one format named ``train``, ``dev`` (``val``,
         ``valid``, ``validation``) and ``test``.
 
     Raises
@@ -73,7 +74,14 @@ def read_text(path: str | Path) -> TextDataset:
     if path.is_dir():
         if is_arrow_folder(path):
             return read_arrow(path)
-        return read_conll(_splits_in(path), name=path.resolve().name)
+        found = _splits_in(path)
+        endings = sorted({item.suffix.lower() for item in found.values()} & set(_READERS))
+        if not endings:
+            return read_conll(found, name=path.resolve().name)
+        if any(item.suffix.lower() != endings[0] for item in found.values()):
+            listed = ", ".join(item.name for item in found.values())
+            raise InputError(f"{path} holds splits in different formats ({listed}); leave one format there.")
+        return join_files(found, _READERS[endings[0]], name=path.resolve().name, source=str(path))
     _refuse_other(path)
     return _READERS.get(path.suffix.lower(), read_conll)(path)
 
@@ -94,6 +102,8 @@ def write_text(dataset: TextDataset, path: str | Path) -> list[Path]:
     """
     _refuse_other(Path(path))
     layout, ending = dataset.layout, Path(path).suffix.lower()
+    if isinstance(layout, JoinedLayout) and not ending:
+        return write_joined(dataset, path, _WRITERS[Path(layout.names[0]).suffix.lower()])
     if isinstance(layout, ArrowLayout) and layout.folder and not ending:
         return write_arrow(dataset, path)
     if not ending:
@@ -109,8 +119,6 @@ def _splits_in(folder: Path) -> dict[str, Path]:
         split = SPLIT_NAMES.get(item.name.partition(".")[0].lower())
         if split is None or not item.is_file():
             continue
-        if item.suffix.lower() in _READERS:
-            raise InputError(f"{item} is one of several {item.suffix} files; name one of them.")
         _refuse_other(item)
         if split in found:
             raise InputError(

@@ -260,7 +260,7 @@ def _tokenizer(source: str) -> tuple[Any, int]:
 
 
 def _not_loaded(source: str, error: Exception) -> InputError:
-    said = " ".join(str(error).split())[:120]
+    said = " ".join(str(error).split()).split(". ")[0][:200].removesuffix(".")
     return InputError(
         f"The model {source!r} cannot be loaded ({said}); give a folder with a Hugging Face model as safetensors and "
         "its tokenizer."
