@@ -69,12 +69,16 @@ class Domain(ABC):
     noises: ClassVar[Registry]
     #: Detectors, by name. An entry's target is ``f(dataset, seed, **options) -> Detection``.
     detectors: ClassVar[Registry]
+    #: The detector behind ``detect --probs``, whose option ``probs`` is a file; none if empty.
+    probs_detector: ClassVar[str] = ""
     #: Trainers, by name. An entry's target is ``f(dataset, seed, **options) -> Trained``. None: no verb train.
     trainers: ClassVar[Registry] = Registry("trainer")
     #: The trainer used when the user names none.
     default_trainer: ClassVar[str] = ""
     #: The trainer that takes every label for right: what the others are held against.
     plain_trainer: ClassVar[str] = "plain"
+    #: What the verb train prints of a row of `training_scores` beside the accuracy: key and title of its column.
+    train_columns: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
     def datasets(self) -> Mapping[str, DatasetInfo]:
