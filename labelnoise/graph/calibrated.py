@@ -89,7 +89,7 @@ class NodeEvidence:
         if 0 < dataset.x.shape[1] <= FEW_COLUMNS:
             curved = curved_features(dataset.x, dataset.adjacency, width=rank, seed=seed)
             self._ridges.append(RidgeExpert(curved))
-        self._votes = Votes(dataset.adjacency)
+        self._votes = Votes(dataset.adjacency, dataset.arcs)
         size = np.log1p(dataset.degree.astype(np.float64))
         self.covariate = np.clip((size - size.mean()) / (size.std() or 1.0), -3, 3)
 
@@ -123,7 +123,7 @@ class NodeEvidence:
         folds[generator(self._seed, "folds", partition).permutation(self.n)] = (
             np.arange(self.n) % self._n_folds
         )
-        evidence = np.empty((len(self._ridges) + 3, self.n, self.k))
+        evidence = np.empty((len(self._ridges) + self._votes.columns, self.n, self.k))
         for fold in track(range(self._n_folds), "denoising labels"):
             hidden = folds == fold
             seen = self._experts(targets, has & ~hidden, lambdas, prior) / first.spread[:, None, None]

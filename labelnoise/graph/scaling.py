@@ -155,7 +155,7 @@ class LargeNodeEvidence:
         self.n, self.k = dataset.n_nodes, dataset.n_classes
         self._concentration = concentration
         self._seed, self._n_folds = seed, min(folds, self.n)
-        self._votes = LargeVotes(dataset.adjacency)
+        self._votes = LargeVotes(dataset.adjacency, dataset.arcs)
         features = LargeFeatures(dataset.x, self._votes.graph, dataset.degree, rank=rank, seed=seed)
         self._ridges = [BlockedRidge(features.diffused())]
         if features.width:
@@ -210,7 +210,7 @@ class LargeNodeEvidence:
             np.arange(self.n) % self._n_folds
         )
         wanted = np.arange(self.n) if rows is None else rows
-        evidence = np.empty((len(self._ridges) + 3, len(wanted), self.k), dtype=np.float32)
+        evidence = np.empty((len(self._ridges) + self._votes.columns, len(wanted), self.k), dtype=np.float32)
         for fold in track(range(self._n_folds), "denoising labels"):
             hidden = folds == fold
             soft = self._soft(given, has & ~hidden, first, lambdas, prior, np.where(hidden, -1, given))
