@@ -39,13 +39,17 @@ from labelnoise.graph.features import (
     own_features,
     weighted_features,
 )
-from labelnoise.graph.scaling import LargeNodeEvidence, Round, plan_for
+from labelnoise.graph.homophily import edge_homophily
+from labelnoise.graph.scaling import LEAST_INFORMATION, LargeNodeEvidence, Round, plan_for
 from labelnoise.graph.votes import Votes, vote_scores
 
 __all__ = ["NodeEvidence", "detect_calibrated"]
 
 #: Nodes whose neighbours' labels are looked at together.
 NODES_AT_ONCE = 100_000
+
+#: Below this adjusted homophily (1: neighbours always agree, 0: chance) the reader is told.
+ALIKE = 0.1
 
 #: What may be said of the errors beforehand.
 ERRORS = ("auto", "uniform")
@@ -141,6 +145,11 @@ class NodeEvidence:
         bent = evidence[: len(self._ridges)] / np.maximum(spread, 1e-12)
         return self._stack(np.concatenate([evidence, np.sign(bent) * np.sqrt(np.abs(bent))]), given, start)
 
+    def vote_weights(self, fit: StackerFit) -> list[float]:
+        """Weight of each vote in a stacker (`labelnoise.graph.votes.Votes`); negative where neighbours differ."""
+        first = len(self._ridges)
+        return [round(float(w), 3) for w in fit.weights[first : first + self._votes.columns]]
+
     def _one_hot(self, given: Labels) -> tuple[Matrix, NDArray[np.bool_]]:
         has = given >= 0
         targets = np.zeros((self.n, self.k))
@@ -171,6 +180,7 @@ class NodeEvidence:
             covariate=self.covariate[has],
             concentration=self._concentration,
             start=start,
+            least_information=LEAST_INFORMATION,
         )
         return Round(fit, spread, predict(fit, evidence, self.covariate))
 
@@ -214,7 +224,7 @@ def detect_calibrated(
     Returns
     -------
     Detection
-        With ``p_wrong``, ``count``, ``transition`` and the evidence columns ``p_given`` (probability of the
+            With ``p_wrong``, ``count``, ``transition`` and the evidence columns ``p_given`` (probability of the
         given label as seen from everything but itself) and ``neighbour_agreement`` (share of labelled
         neighbours with the same label, 0 without any).
 
@@ -310,6 +320,7 @@ def detect_calibrated(
     strata = (dataset.degree <= 1).astype(np.int64)
     suggested = truth.argmax(axis=1).astype(np.int64)
     overlap = _overlap(probs, has)
+    agreement, adjusted = edge_homophily(dataset)
     return Detection(
         method="graphcleaner",
         quality=1.0 - p_wrong,
@@ -324,12 +335,15 @@ def detect_calibrated(
             "p_given": np.where(has, probs[np.arange(node.n), np.maximum(given, 0)], 0.0).astype(np.float64),
             "neighbour_agreement": _agreement(dataset),
         },
-        warnings=_warnings(dataset, count, overlap, conflicts, cautious, share, careful),
+        warnings=_warnings(dataset, count, adjusted, overlap, conflicts, cautious, share, careful),
         info={
             "mode": "calibrated",
             "errors": "uniform" if fit.uniform else "class-dependent",
             "ambiguity": share,
             "overlap": round(overlap, 4),
+            "edge_homophily": agreement,
+            "adjusted_homophily": adjusted,
+            "vote_weights": node.vote_weights(fit),
             "expected_conflicts": round(conflicts, 2),
             "expected_errors_cautious": round(cautious, 2),
             "ridge": lambdas,
@@ -393,6 +407,7 @@ def _agreement(dataset: GraphDataset) -> NDArray[np.float64]:
 def _warnings(
     dataset: GraphDataset,
     count: CountEstimate,
+    adjusted: float | None,
     overlap: float,
     conflicts: float,
     cautious: float,
@@ -411,6 +426,11 @@ def _warnings(
         found.append(
             f"{conflicts:.0f} labels conflict with the evidence, but so few that most may be odd rather than wrong "
             f"({odd:.1%} of the nodes are allowed to be; --set ambiguity=0 allows none)."
+        )
+    if adjusted is not None and adjusted < ALIKE:
+        found.append(
+            f"Neighbours share labels hardly more often than by chance (adjusted homophily {adjusted:.2f}), so "
+            "features decide, and neighbours by the weights that their votes were found to deserve."
         )
     if dataset.n_classes == 2:
         found.append(

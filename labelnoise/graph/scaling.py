@@ -21,7 +21,7 @@ from labelnoise.graph.dataset import GraphDataset
 from labelnoise.graph.features import FEW_COLUMNS, LargeFeatures
 from labelnoise.graph.votes import LargeVotes, vote_scores
 
-__all__ = ["LARGE", "LargeNodeEvidence", "Plan", "Round", "plan_for"]
+__all__ = ["LARGE", "LEAST_INFORMATION", "LargeNodeEvidence", "Plan", "Round", "plan_for"]
 
 Labels = NDArray[np.int64]
 Rows = NDArray[np.int64]
@@ -43,6 +43,9 @@ SIMULATED_ROWS = 400_000
 CHOICE_ROWS = 20_000
 #: Nodes per block.
 BLOCK = 16_384
+#: See `labelnoise.core.stacking.fit_stacker`. With 10% errors on Cora, CiteSeer and DBLP uniform ones reach .02 to .05
+#: and pair errors .28 to .63 of what pair errors could tell.
+LEAST_INFORMATION = 0.12
 
 
 @dataclass(frozen=True)
@@ -225,6 +228,11 @@ class LargeNodeEvidence:
                     evidence[m, places[part]] = vote_scores(vote[part], prior)
         return self._stack(evidence, given, start, rows)
 
+    def vote_weights(self, fit: StackerFit) -> list[float]:
+        """Weight of each vote in a stacker (`labelnoise.graph.votes.Votes`); negative where neighbours differ."""
+        first = len(self._ridges)
+        return [round(float(w), 3) for w in fit.weights[first : first + self._votes.columns]]
+
     def simulated_rows(self, given: Labels) -> Rows:
         """Labelled nodes that a simulated count is made of, sorted."""
         return self._sample("simulated count", np.flatnonzero(given >= 0), SIMULATED_ROWS)
@@ -300,6 +308,7 @@ class LargeNodeEvidence:
                 covariate=covariate[few],
                 concentration=self._concentration,
                 tolerance=TOLERANCE,
+                least_information=LEAST_INFORMATION,
             )
             if len(few) == len(rows):
                 return spread, start
