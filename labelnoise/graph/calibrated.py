@@ -217,16 +217,18 @@ def detect_calibrated(
         Share of nodes whose label may legitimately contradict all evidence; by default 0.1% when errors look
         uniform over classes and 1% when they look class-dependent, 1% and 2% where classes overlap.
     errors : str
-        ``"auto"``: whether errors depend on the class is found from the labels. ``"uniform"``: they are known
-        to hit all other classes alike, so that classes which contradict the evidence by themselves (DBLP's)
-        do not pass for errors. No difference with two classes.
+        ``"auto"``: whether errors depend on the class is found from the labels; they do if that tells enough per
+        error (`labelnoise.graph.scaling.LEAST_INFORMATION`), so that classes which contradict the evidence by
+        themselves (DBLP's) do not pass for errors. ``"uniform"``: they are known to hit all other classes
+        alike. No difference with two classes.
 
     Returns
     -------
     Detection
             With ``p_wrong``, ``count``, ``transition`` and the evidence columns ``p_given`` (probability of the
         given label as seen from everything but itself) and ``neighbour_agreement`` (share of labelled
-        neighbours with the same label, 0 without any).
+        neighbours with the same label, 0 without any). ``info`` holds the homophily and the weights of the votes,
+        negative where neighbours differ.
 
     Raises
     ------

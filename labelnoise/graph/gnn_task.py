@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from labelnoise.core.training.task import Mixed, Split, Task, Units
 from labelnoise.core.validation import NO_LABEL, InputError
 from labelnoise.graph.dataset import GraphDataset
-from labelnoise.graph.networks import NETWORKS, Mixing, Operator, build_network, operator_of
-from labelnoise.graph.products import Sparse, as_sparse
+from labelnoise.graph.gathering import Operator, Sparse, as_sparse, operator_of
+from labelnoise.graph.networks import NETWORKS, Mixing, build_network
 from labelnoise.graph.splits import split_labels
 
 __all__ = ["GraphBatch", "GraphTask", "row_normalised"]

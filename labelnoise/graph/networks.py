@@ -9,15 +9,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from labelnoise.core.registry import Entry, Registry
 from labelnoise.core.validation import InputError, choose
-from labelnoise.graph.products import Sparse, affine, as_sparse, bag, times
-from labelnoise.graph.propagation import gcn_adjacency
+from labelnoise.graph.gathering import Block, Operator, Sparse, affine, bag, times
 
 __all__ = [
     "GAT",
@@ -26,43 +24,9 @@ __all__ = [
     "MLP",
     "NETWORKS",
     "SGC",
-    "Block",
     "Mixing",
-    "Operator",
     "build_network",
-    "gathering_matrix",
-    "operator_of",
 ]
-
-
-class Operator(NamedTuple):
-    """What a layer gathers with.
-
-    Attributes
-    ----------
-    matrix : sparse matrix (n, n) as row arrays, or None
-        None is the identity.
-    own : Tensor of shape (n,)
-        Its diagonal: the weight of a node's own state.
-    """
-
-    matrix: Sparse | None
-    own: Tensor
-
-
-class Block(NamedTuple):
-    """What one layer gathers with where only some rows are asked for (`labelnoise.graph.node_classifier`).
-
-    Attributes
-    ----------
-    steps : list of sparse matrix
-        One for each hop, from the layer's input rows to its output rows; empty where nothing is gathered.
-    own : Tensor of int64
-        Where the output rows stand among the input rows.
-    """
-
-    steps: list[Sparse]
-    own: Tensor
 
 
 class Mixing(NamedTuple):
@@ -75,37 +39,6 @@ class Mixing(NamedTuple):
         """Rows of both nodes, weighted by their shares."""
         share = self.share[:, None]
         return share * values + (1 - share) * values[self.partner]
-
-
-def gathering_matrix(adjacency: Any, kind: str) -> sp.csr_array | None:
-    """The matrix that a network gathers with, None for the identity.
-
-    Parameters
-    ----------
-    adjacency : sparse matrix of shape (n, n)
-        Symmetric, without self loops.
-    kind : {"gcn", "sum", "identity"}
-        (D + I)^-1/2 (A + I) (D + I)^-1/2; A + I; nothing gathered.
-    """
-    if kind == "identity":
-        return None
-    if kind == "gcn":
-        return gcn_adjacency(adjacency)
-    return sp.csr_array(adjacency + sp.eye_array(adjacency.shape[0], format="csr"))
-
-
-def operator_of(adjacency: Any, kind: str) -> Operator:
-    """`gathering_matrix` as torch takes it.
-
-    Examples
-    --------
-    >>> operator_of(sp.csr_array([[0, 1], [1, 0]]), "gcn").own
-    tensor([0.5000, 0.5000])
-    """
-    matrix = gathering_matrix(adjacency, kind)
-    if matrix is None:
-        return Operator(None, torch.ones(adjacency.shape[0]))
-    return Operator(as_sparse(matrix), torch.from_numpy(matrix.diagonal().astype(np.float32)))
 
 
 class _Affine(nn.Module):
@@ -177,6 +110,8 @@ class GCN(_Network):
 
     Examples
     --------
+    >>> import scipy.sparse as sp
+    >>> from labelnoise.graph.gathering import operator_of
     >>> operator = operator_of(sp.csr_array([[0, 1], [1, 0]]), "gcn")
     >>> GCN(3, 4)(torch.ones(2, 3), operator).shape
     torch.Size([2, 4])
@@ -328,6 +263,8 @@ class GAT(_Network):
 
     Examples
     --------
+    >>> import scipy.sparse as sp
+    >>> from labelnoise.graph.gathering import operator_of
     >>> operator = operator_of(sp.csr_array([[0, 1], [1, 0]]), "sum")
     >>> GAT(3, 4)(torch.ones(2, 3), operator).shape
     torch.Size([2, 4])

@@ -16,8 +16,8 @@ from labelnoise.core.random import generator
 from labelnoise.core.threads import one_thread
 from labelnoise.core.validation import InputError, as_labels, choose
 from labelnoise.graph.dataset import GraphDataset
-from labelnoise.graph.networks import Block, _Network, build_network, gathering_matrix
-from labelnoise.graph.products import Sparse, as_sparse
+from labelnoise.graph.gathering import Block, Sparse, as_sparse, gathering_matrix
+from labelnoise.graph.networks import _Network, build_network
 
 __all__ = ["MODELS", "SELECTIONS", "Plan", "base_network", "plan_rows", "train_node_classifier"]
 

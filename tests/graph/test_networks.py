@@ -8,8 +8,8 @@ import scipy.sparse as sp
 import torch
 
 from labelnoise.core.validation import InputError
-from labelnoise.graph.networks import GCN, NETWORKS, Mixing, build_network, operator_of
-from labelnoise.graph.products import as_sparse
+from labelnoise.graph.gathering import as_sparse, operator_of
+from labelnoise.graph.networks import GCN, NETWORKS, Mixing, build_network
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ import torch
 from labelnoise.core.random import generator
 from labelnoise.core.validation import InputError
 from labelnoise.graph.dataset import GraphDataset
+from labelnoise.graph.gathering import Product, affine, as_sparse
 from labelnoise.graph.networks import _half_dropped, _Network
 from labelnoise.graph.node_classifier import MODELS, base_network, plan_rows, train_node_classifier
-from labelnoise.graph.products import Product, affine, as_sparse
 
 
 def two_blocks(n: int = 60, *, sparse: bool = True, seed: int = 0, isolated: int = 2) -> GraphDataset:

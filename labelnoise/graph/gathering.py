@@ -1,4 +1,4 @@
-"""A constant sparse matrix times a dense one in torch, differentiated by the dense one."""
+"""What graph networks gather with: constant sparse matrices in torch, over the whole graph or some of its rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["Product", "Sparse", "affine", "as_sparse", "bag", "times"]
+from labelnoise.graph.propagation import gcn_adjacency
+
+__all__ = [
+    "Block",
+    "Operator",
+    "Product",
+    "Sparse",
+    "affine",
+    "as_sparse",
+    "bag",
+    "gathering_matrix",
+    "operator_of",
+    "times",
+]
 
 
 class Sparse(NamedTuple):
@@ -23,6 +36,36 @@ class Sparse(NamedTuple):
     back_starts: Tensor
     back_columns: Tensor
     back_weights: Tensor
+
+
+class Operator(NamedTuple):
+    """What a layer gathers with.
+
+    Attributes
+    ----------
+    matrix : sparse matrix (n, n) as row arrays, or None
+        None is the identity.
+    own : Tensor of shape (n,)
+        Its diagonal: the weight of a node's own state.
+    """
+
+    matrix: Sparse | None
+    own: Tensor
+
+
+class Block(NamedTuple):
+    """What one layer gathers with where only some rows are asked for (`labelnoise.graph.node_classifier`).
+
+    Attributes
+    ----------
+    steps : list of sparse matrix
+        One for each hop, from the layer's input rows to its output rows; empty where nothing is gathered.
+    own : Tensor of int64
+        Where the output rows stand among the input rows.
+    """
+
+    steps: list[Sparse]
+    own: Tensor
 
 
 def as_sparse(matrix: Any) -> Sparse:
@@ -84,3 +127,34 @@ def affine(steps: Sequence[Sparse], hidden: Sparse | Tensor, weight: Tensor) -> 
     for step in steps:
         result = times(step, result)
     return result
+
+
+def gathering_matrix(adjacency: Any, kind: str) -> sp.csr_array | None:
+    """The matrix that a network gathers with, None for the identity.
+
+    Parameters
+    ----------
+    adjacency : sparse matrix of shape (n, n)
+        Symmetric, without self loops.
+    kind : {"gcn", "sum", "identity"}
+        (D + I)^-1/2 (A + I) (D + I)^-1/2; A + I; nothing gathered.
+    """
+    if kind == "identity":
+        return None
+    if kind == "gcn":
+        return gcn_adjacency(adjacency)
+    return sp.csr_array(adjacency + sp.eye_array(adjacency.shape[0], format="csr"))
+
+
+def operator_of(adjacency: Any, kind: str) -> Operator:
+    """`gathering_matrix` as torch takes it.
+
+    Examples
+    --------
+    >>> operator_of(sp.csr_array([[0, 1], [1, 0]]), "gcn").own
+    tensor([0.5000, 0.5000])
+    """
+    matrix = gathering_matrix(adjacency, kind)
+    if matrix is None:
+        return Operator(None, torch.ones(adjacency.shape[0]))
+    return Operator(as_sparse(matrix), torch.from_numpy(matrix.diagonal().astype(np.float32)))
