@@ -40,6 +40,7 @@ from labelnoise.graph.features import (
     weighted_features,
 )
 from labelnoise.graph.homophily import edge_homophily
+from labelnoise.graph.propagation import unit_weights
 from labelnoise.graph.scaling import LEAST_INFORMATION, LargeNodeEvidence, Round, plan_for
 from labelnoise.graph.votes import Votes, vote_scores
 
@@ -87,13 +88,14 @@ class NodeEvidence:
         self._concentration = concentration
         self._seed, self._n_folds = seed, min(folds, self.n)
         weighted = weighted_features(dataset.x, dataset.degree)
-        self._ridges = [RidgeExpert(diffused_features(weighted, dataset.adjacency, rank=rank, seed=seed))]
+        adjacency = unit_weights(dataset.adjacency)
+        self._ridges = [RidgeExpert(diffused_features(weighted, adjacency, rank=rank, seed=seed))]
         if weighted.shape[1]:
             self._ridges.append(RidgeExpert(own_features(weighted, rank=rank, seed=seed)))
         if 0 < dataset.x.shape[1] <= FEW_COLUMNS:
-            curved = curved_features(dataset.x, dataset.adjacency, width=rank, seed=seed)
+            curved = curved_features(dataset.x, adjacency, width=rank, seed=seed)
             self._ridges.append(RidgeExpert(curved))
-        self._votes = Votes(dataset.adjacency, dataset.arcs)
+        self._votes = Votes(adjacency, dataset.arcs)
         size = np.log1p(dataset.degree.astype(np.float64))
         self.covariate = np.clip((size - size.mean()) / (size.std() or 1.0), -3, 3)
 

@@ -19,6 +19,7 @@ from labelnoise.core.random import generator
 from labelnoise.core.stacking import StackerFit, fit_stacker, posterior, predict
 from labelnoise.graph.dataset import GraphDataset
 from labelnoise.graph.features import FEW_COLUMNS, LargeFeatures
+from labelnoise.graph.propagation import unit_weights
 from labelnoise.graph.votes import LargeVotes, vote_scores
 
 __all__ = ["LARGE", "LEAST_INFORMATION", "LargeNodeEvidence", "Plan", "Round", "plan_for"]
@@ -158,7 +159,7 @@ class LargeNodeEvidence:
         self.n, self.k = dataset.n_nodes, dataset.n_classes
         self._concentration = concentration
         self._seed, self._n_folds = seed, min(folds, self.n)
-        self._votes = LargeVotes(dataset.adjacency, dataset.arcs)
+        self._votes = LargeVotes(unit_weights(dataset.adjacency), dataset.arcs)
         features = LargeFeatures(dataset.x, self._votes.graph, dataset.degree, rank=rank, seed=seed)
         self._ridges = [BlockedRidge(features.diffused())]
         if features.width:

@@ -99,6 +99,14 @@ def test_edge_weights_count():
     assert detection_metrics(graph.is_wrong, plain.p_wrong)["auroc"] < 0.7
 
 
+def test_units_of_edge_weights_do_not_matter(graph):
+    weight = np.random.default_rng(0).uniform(0.5, 2.0, graph.edge_index.shape[1])
+    options = {"folds": 5, "partitions": 1, "resamples": 0}
+    metres = detect_calibrated(replace(graph, edge_weight=weight), **options)
+    kilometres = detect_calibrated(replace(graph, edge_weight=weight / 1024), **options)
+    np.testing.assert_allclose(kilometres.p_wrong, metres.p_wrong, atol=1e-9)
+
+
 def test_finds_the_wrong_labels(graph, detection):
     metrics = detection_metrics(
         graph.is_wrong, detection.p_wrong, flagged=detection.flagged, p_wrong=detection.p_wrong
