@@ -44,8 +44,8 @@ SIMULATED_ROWS = 400_000
 CHOICE_ROWS = 20_000
 #: Nodes per block.
 BLOCK = 16_384
-#: See `labelnoise.core.stacking.fit_stacker`. With 10% errors on Cora, CiteSeer and DBLP uniform ones reach .02 to .05
-#: and pair errors .28 to .63 of what pair errors could tell.
+#: See `labelnoise.core.stacking.fit_stacker`. With 5 to 10% errors, uniform ones reach .02 to .05 of what pair errors could
+#: tell (Cora, CiteSeer, DBLP), pair errors .27 to .63 (Cora, DBLP).
 LEAST_INFORMATION = 0.12
 
 
