@@ -280,9 +280,9 @@ def train_erase(
     """
     import torch
 
+    from labelnoise.core.threads import one_thread
     from labelnoise.graph.erase_loss import coding_rate_loss
     from labelnoise.graph.erase_network import ErasedGAT
-    from labelnoise.graph.models import one_thread
 
     started = time.process_time()
     config = _configured(config or PUBLISHED.get(dataset.name, EraseConfig()), changes)
