@@ -184,13 +184,18 @@ def lazy_walk(adjacency: Any, values: Matrix, *, own: float, steps: int) -> Matr
            [0.25, 0.  ],
            [0.  , 0.75]])
     """
-    columns = np.asarray(adjacency.sum(axis=0)).ravel()
-    scale = np.divide(1 - own, columns, out=np.zeros(len(columns)), where=columns > 0)
-    walk = sp.csr_array(adjacency @ sp.diags_array(scale))
+    walk = _walk(adjacency, own)
     result = np.asarray(values, dtype=np.float64)
     for _ in range(steps):
-        result = walk @ result + own * result
+        result = walk @ result
     return result
+
+
+def _walk(adjacency: Any, own: float) -> sp.csr_array:
+    """``(1 - own) A D^-1 + own I``."""
+    columns = np.asarray(adjacency.sum(axis=0)).ravel()
+    scale = np.divide(1 - own, columns, out=np.zeros(len(columns)), where=columns > 0)
+    return sp.csr_array(adjacency @ sp.diags_array(scale) + own * sp.eye_array(len(columns)))
 
 
 def semantic_labels(z: Matrix, soft: Matrix, train: Labels, *, beta: float) -> Matrix:
@@ -213,9 +218,9 @@ def semantic_labels(z: Matrix, soft: Matrix, train: Labels, *, beta: float) -> M
     member[np.arange(len(train)), soft[train].argmax(axis=1)] = 1
     means = member.T @ z[train] / np.maximum(member.sum(axis=0), 1)[:, None]
     means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
-    length = np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
-    logits = beta * soft + (1 - beta) * np.abs(z @ means.T / length)
-    share = np.exp(logits - logits.max(axis=1, keepdims=True))
+    length = np.maximum(np.sqrt(np.einsum("ij,ij->i", z, z)), 1e-12)[:, None]
+    # both parts lie in 0 to 1, so no exponential can be too large
+    share = np.exp(beta * soft + (1 - beta) * np.abs(z @ means.T / length))
     return share / share.sum(axis=1, keepdims=True)  # type: ignore[no-any-return]
 
 
@@ -301,6 +306,7 @@ def train_erase(
     soft[train, dataset.given[train]] = 1.0
     inside = sp.diags_array(np.isin(np.arange(n), train).astype(float))
     soft = lazy_walk(inside @ dataset.adjacency @ inside, soft, own=config.alpha, steps=config.steps)
+    walk = _walk(dataset.adjacency, config.alpha)
     best, kept, chosen, history = -1.0, np.zeros((n, k)), 0, []
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(generator(seed, "erase").integers(2**62)))
@@ -315,7 +321,9 @@ def train_erase(
             network.train()
             z = network()
             mixed = semantic_labels(z.detach().numpy(), soft, train, beta=config.beta)
-            hard = lazy_walk(dataset.adjacency, mixed, own=config.alpha, steps=config.steps).argmax(axis=1)
+            for _ in range(config.steps):
+                mixed = walk @ mixed
+            hard = mixed.argmax(axis=1)
             loss = coding_rate_loss(
                 z, torch.from_numpy(hard), n_classes=k, eps=config.eps, expansion=config.expansion
             )
@@ -372,18 +380,68 @@ def _unit_sum(x: Any) -> Any:
 
 
 def _classify(network: Any, labels: Labels, train: Labels, rows: Labels, k: int) -> Matrix:
-    """Probabilities of ``rows``, by a logistic regression on the embeddings of the training rows."""
+    """Probabilities of ``rows``, by a logistic regression on the embeddings of the training rows.
+
+    With less rows than columns the coefficients lie in the span of the rows. The regression is then fitted in
+    coordinates of that span: same objective, same path from zero, fewer numbers.
+    """
     import torch
-    from sklearn.linear_model import LogisticRegression
+    from scipy.special import softmax
 
     probs = np.zeros((len(rows), k))
-    if len(np.unique(labels)) == 1:
-        probs[:, labels[0]] = 1.0
+    classes, target = np.unique(labels, return_inverse=True)
+    if len(classes) == 1:
+        probs[:, classes[0]] = 1.0
         return probs
     with torch.no_grad():
         unit = torch.nn.functional.normalize(
             network(torch.from_numpy(np.concatenate([train, rows]))), dim=1
         ).numpy()
-    head = LogisticRegression(max_iter=1000).fit(unit[: len(train)].astype(np.float64), labels)
-    probs[:, head.classes_] = head.predict_proba(unit[len(train) :])
+    seen, others = unit[: len(train)].astype(np.float64), unit[len(train) :]
+    basis = None
+    if len(train) < seen.shape[1]:
+        basis, triangle = (part.numpy() for part in torch.linalg.qr(torch.from_numpy(seen.T.copy())))
+        seen = triangle.T.copy()
+    coefficients, intercepts = _logistic(seen, target, len(classes))
+    if basis is not None:
+        coefficients = basis @ coefficients
+    probs[:, classes] = softmax(others @ coefficients + intercepts, axis=1)
     return probs
+
+
+def _logistic(x: Matrix, target: Labels, k: int) -> tuple[Matrix, Matrix]:
+    """Coefficients (d, k) and intercepts (k,) of scikit-learn's default: mean log loss + |B|^2 / (2 m).
+
+    Of two classes scikit-learn fits one logit, the difference w of the columns of B: |w|^2 is 2 |B|^2 then.
+    """
+    from scipy.optimize import minimize
+
+    m, d = x.shape
+    truth = np.zeros((m, k))
+    truth[np.arange(m), target] = 1.0
+    truth /= m
+    ridge = (2 if k == 2 else 1) / m
+
+    def objective(flat: Matrix) -> tuple[float, Matrix]:
+        b = flat.reshape(d + 1, k)
+        logits = x @ b[:d] + b[d]
+        logits -= logits.max(axis=1, keepdims=True)
+        share = np.exp(logits)
+        total = share.sum(axis=1, keepdims=True)
+        loss = np.log(total).sum() / m - np.vdot(truth, logits) + ridge / 2 * np.vdot(b[:d], b[:d])
+        share /= total * m
+        share -= truth
+        slope = np.empty_like(b)
+        np.matmul(x.T, share, out=slope[:d])
+        slope[:d] += ridge * b[:d]
+        slope[d] = share.sum(axis=0)
+        return float(loss), slope.ravel()
+
+    found = minimize(
+        objective,
+        np.zeros((d + 1) * k),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": 1000, "maxls": 50, "gtol": 1e-4, "ftol": 64 * np.finfo(float).eps},
+    ).x.reshape(d + 1, k)
+    return found[:d], found[d]

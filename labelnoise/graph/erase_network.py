@@ -194,10 +194,9 @@ class _UnitRows(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, slope: float) -> Tensor:
-        if slope:
-            x = functional.leaky_relu(x, slope)
-        length = x.abs().sum(1, keepdim=True).clamp_(min=1e-12)
-        unit = x / length
+        unit = functional.leaky_relu(x, slope) if slope else x.clone()
+        length = torch.from_numpy(np.abs(unit.numpy()).sum(axis=1, keepdims=True)).clamp_(min=1e-12)
+        unit.div_(length)
         ctx.slope = slope
         ctx.save_for_backward(unit, length)
         return unit if slope else torch.relu(unit)
@@ -205,12 +204,18 @@ class _UnitRows(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None]:
         unit, length = ctx.saved_tensors
-        gradient = outer[0] if ctx.slope else outer[0] * (unit > 0)
-        along = (gradient * unit).sum(1, keepdim=True)
-        gradient = torch.addcmul(gradient, unit.sign(), along, value=-1).div_(length)
+        u, g = unit.numpy(), outer[0].numpy()
+        up = u > 0
+        # |x|_1 has the gradient sign(x); a row of an odd entry that is exactly 0 gets that of a negative one
         if ctx.slope:
-            gradient = torch.where(unit > 0, gradient, gradient * ctx.slope)
-        return gradient, None
+            along = np.einsum("ij,ij->i", g, u)[:, None]
+            g = np.where(up, g - along, ctx.slope * (g + along))
+        else:
+            g = g * up
+            along = np.einsum("ij,ij->i", g, u)[:, None]
+            g += np.where(up, -along, along)
+        g /= length.numpy()
+        return torch.from_numpy(g), None
 
 
 class _Features:
