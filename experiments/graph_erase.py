@@ -216,7 +216,9 @@ def summarise(rows: list[dict[str, Any]]) -> None:
         gain = (table["erase-prototypes"] - table[method]).dropna()
         by_cell = gain.groupby(["data", "cell"]).mean()
         lost = "; ".join(f"{d} {c} {v:+.1f}" for (d, c), v in by_cell.items() if v < 0) or "none"
-        print(f"erase-prototypes - {method}: {gain.mean():+.2f} on {len(gain)} common runs; cells behind: {lost}")
+        print(
+            f"erase-prototypes - {method}: {gain.mean():+.2f} on {len(gain)} common runs; cells behind: {lost}"
+        )
 
 
 if __name__ == "__main__":

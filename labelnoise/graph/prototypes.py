@@ -105,7 +105,11 @@ def _unit(rows: Matrix) -> Matrix:
 
 
 def ridge_classes(
-    features: NDArray[np.floating[Any]], targets: Matrix, penalty: float, *, rows: NDArray[np.int64] | None = None
+    features: NDArray[np.floating[Any]],
+    targets: Matrix,
+    penalty: float,
+    *,
+    rows: NDArray[np.int64] | None = None,
 ) -> Matrix:
     """Class probabilities of all units by least squares on the targets of some, with an L2 penalty.
 
@@ -195,7 +199,9 @@ def diffused_at(
     for restart in restarts:
         # after so many steps the walk has restarted with a probability of 92%
         hops = int(np.ceil(2.5 / restart))
-        rows = diffused_features(weighted, dataset.adjacency, restart=restart, hops=hops, rank=rank, seed=seed)
+        rows = diffused_features(
+            weighted, dataset.adjacency, restart=restart, hops=hops, rank=rank, seed=seed
+        )
         found[float(restart)] = _unit(rows).astype(np.float32)
     return found
 
@@ -305,12 +311,19 @@ def train_prototypes(
     chosen = [0]
     if len(val):
         for (restart, x), penalty in product(features.items(), penalties):
-            judged(ridge_classes(x, targets, penalty, rows=rows), expert="ridge", restart=restart, penalty=penalty)
+            judged(
+                ridge_classes(x, targets, penalty, rows=rows),
+                expert="ridge",
+                restart=restart,
+                penalty=penalty,
+            )
         master = best(1)[0]
         lesson = answers[master] ** 2
         lesson /= lesson.sum(axis=1, keepdims=True)
         for (restart, x), penalty in product(features.items(), _PUPIL_PENALTIES):
-            judged(ridge_classes(x, lesson, penalty), expert="pupil", restart=restart, penalty=penalty, of=master)
+            judged(
+                ridge_classes(x, lesson, penalty), expert="pupil", restart=restart, penalty=penalty, of=master
+            )
         chosen = best(averaged)
     kept = np.mean([answers[i] for i in chosen], axis=0)
     return Trained(

@@ -92,7 +92,10 @@ def test_wrong_labels_are_outvoted_and_the_choice_is_in_the_result() -> None:
 def test_features_made_before_give_the_same() -> None:
     graph = communities()
     before = diffused_at(graph, (0.1, 0.3), seed=0)
-    found, again = train_prototypes(graph, 0, features=before), train_prototypes(graph, 0, restarts=(0.1, 0.3))
+    found, again = (
+        train_prototypes(graph, 0, features=before),
+        train_prototypes(graph, 0, restarts=(0.1, 0.3)),
+    )
     np.testing.assert_array_equal(found.probs, again.probs)
     np.testing.assert_allclose(np.linalg.norm(before[0.1], axis=1), 1, atol=1e-5)
 
