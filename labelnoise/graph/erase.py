@@ -285,6 +285,7 @@ def train_erase(
     """
     import torch
 
+    from labelnoise.graph.erase_head import classify
     from labelnoise.graph.erase_loss import coding_rate_loss
     from labelnoise.graph.erase_network import ErasedGAT
     from labelnoise.graph.models import one_thread
@@ -339,14 +340,14 @@ def train_erase(
                 continue
             network.eval()
             if len(val) == 0:
-                kept, chosen = _classify(network, hard[train], train, np.arange(n), k), epoch
+                kept, chosen = classify(network, hard[train], train, np.arange(n), k), epoch
                 continue
             # other nodes wait until the epoch has proven the best so far: most never are
-            guess = _classify(network, hard[train], train, val, k).argmax(axis=1)
+            guess = classify(network, hard[train], train, val, k).argmax(axis=1)
             accuracy = entry["validation"] = float((guess == judge[val]).mean())
             if accuracy > best:
                 best, chosen = accuracy, epoch
-                kept = _classify(network, hard[train], train, np.arange(n), k)
+                kept = classify(network, hard[train], train, np.arange(n), k)
             elif epoch - chosen >= config.patience:
                 break
     return Trained(
@@ -377,71 +378,3 @@ def _unit_sum(x: Any) -> Any:
     if sp.issparse(x):
         return sp.csr_array(sp.diags_array(1 / total) @ x)
     return x / total[:, None]
-
-
-def _classify(network: Any, labels: Labels, train: Labels, rows: Labels, k: int) -> Matrix:
-    """Probabilities of ``rows``, by a logistic regression on the embeddings of the training rows.
-
-    With less rows than columns the coefficients lie in the span of the rows. The regression is then fitted in
-    coordinates of that span: same objective, same path from zero, fewer numbers.
-    """
-    import torch
-    from scipy.special import softmax
-
-    probs = np.zeros((len(rows), k))
-    classes, target = np.unique(labels, return_inverse=True)
-    if len(classes) == 1:
-        probs[:, classes[0]] = 1.0
-        return probs
-    with torch.no_grad():
-        unit = torch.nn.functional.normalize(
-            network(torch.from_numpy(np.concatenate([train, rows]))), dim=1
-        ).numpy()
-    seen, others = unit[: len(train)].astype(np.float64), unit[len(train) :]
-    basis = None
-    if len(train) < seen.shape[1]:
-        basis, triangle = (part.numpy() for part in torch.linalg.qr(torch.from_numpy(seen.T.copy())))
-        seen = triangle.T.copy()
-    coefficients, intercepts = _logistic(seen, target, len(classes))
-    if basis is not None:
-        coefficients = basis @ coefficients
-    probs[:, classes] = softmax(others @ coefficients + intercepts, axis=1)
-    return probs
-
-
-def _logistic(x: Matrix, target: Labels, k: int) -> tuple[Matrix, Matrix]:
-    """Coefficients (d, k) and intercepts (k,) of scikit-learn's default: mean log loss + |B|^2 / (2 m).
-
-    Of two classes scikit-learn fits one logit, the difference w of the columns of B: |w|^2 is 2 |B|^2 then.
-    """
-    from scipy.optimize import minimize
-
-    m, d = x.shape
-    truth = np.zeros((m, k))
-    truth[np.arange(m), target] = 1.0
-    truth /= m
-    ridge = (2 if k == 2 else 1) / m
-
-    def objective(flat: Matrix) -> tuple[float, Matrix]:
-        b = flat.reshape(d + 1, k)
-        logits = x @ b[:d] + b[d]
-        logits -= logits.max(axis=1, keepdims=True)
-        share = np.exp(logits)
-        total = share.sum(axis=1, keepdims=True)
-        loss = np.log(total).sum() / m - np.vdot(truth, logits) + ridge / 2 * np.vdot(b[:d], b[:d])
-        share /= total * m
-        share -= truth
-        slope = np.empty_like(b)
-        np.matmul(x.T, share, out=slope[:d])
-        slope[:d] += ridge * b[:d]
-        slope[d] = share.sum(axis=0)
-        return float(loss), slope.ravel()
-
-    found = minimize(
-        objective,
-        np.zeros((d + 1) * k),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": 1000, "maxls": 50, "gtol": 1e-4, "ftol": 64 * np.finfo(float).eps},
-    ).x.reshape(d + 1, k)
-    return found[:d], found[d]

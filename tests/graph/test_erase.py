@@ -152,7 +152,7 @@ def test_noise_stays_in_the_training_nodes_and_follows_its_map() -> None:
 def test_the_regression_is_that_of_scikit_learn(n_classes: int, width: int) -> None:
     from sklearn.linear_model import LogisticRegression
 
-    from labelnoise.graph.erase import _classify
+    from labelnoise.graph.erase_head import classify
 
     rng = np.random.default_rng(0)
     z = rng.random((30, width)).astype(np.float32) ** 3
@@ -161,7 +161,7 @@ def test_the_regression_is_that_of_scikit_learn(n_classes: int, width: int) -> N
     def network(nodes: Any) -> Any:
         return torch.from_numpy(z)[nodes]
 
-    found = _classify(network, labels, train, np.arange(30), n_classes + 1)
+    found = classify(network, labels, train, np.arange(30), n_classes + 1)
     unit = z / np.linalg.norm(z, axis=1, keepdims=True)
     expected = LogisticRegression(max_iter=1000, tol=1e-7).fit(unit[:20], labels).predict_proba(unit)
     np.testing.assert_allclose(found[:, 1:], expected, atol=2e-3)
