@@ -152,12 +152,12 @@ def displace_boundaries(
     for rows, cols in _near_outlines(source, int(np.ceil(cut)) + 1):
         used = np.flatnonzero(down[rows].any(axis=0))
         knots = slice(int(used[0]), int(used[-1]) + 1)
-        at = []
+        at: list[NDArray[np.intp]] = []
         for field, start, limit in ((steps[0], rows.start, height), (steps[1], cols.start, width)):
             step = down[rows, knots] @ field[knots, cols]
             np.clip(step, -cut, cut, out=step)
-            here = np.arange(start, start + step.shape[len(at)], dtype=np.float32) + np.float32(0.5)
-            step += here if at else here[:, None]
+            here = (np.arange(start, start + step.shape[len(at)]) + 0.5).astype(np.float32)
+            np.add(step, here if at else here[:, None], out=step)
             # Cut below 0 before the fraction is cut off, which rounds down then.
             np.clip(step, 0, limit - 0.5, out=step)
             at.append(step.astype(np.intp))
@@ -199,7 +199,7 @@ def _grown(labels: NDArray[Any], pixels: float, background: int) -> NDArray[Any]
         out[front & (distance < -pixels)] = background
         return out
     y, x = np.nonzero((labels == background) & (distance > -pixels))
-    offsets = np.stack(np.mgrid[-reach : reach + 1, -reach : reach + 1], axis=-1).reshape(-1, 2)
+    offsets = np.indices((2 * reach + 1, 2 * reach + 1)).reshape(2, -1).T - reach
     order = np.argsort((offsets**2).sum(axis=1), kind="stable")
     for dy, dx in offsets[order].tolist():
         if not len(y):
