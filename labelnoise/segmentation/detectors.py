@@ -55,4 +55,14 @@ DETECTORS.add(
         "5052 expected, 3543 wrong). Needs a background class; blind to outlines displaced alike in all images.",
         calibrated=True,
     ),
+    Entry(
+        "objects",
+        "labelnoise.segmentation.object_detector:detect_objects",
+        "Spurious, merged, split, badly outlined, misnamed and missing objects, each with a repair.",
+        "this project; the share of errors after Saerens, Latinne, Decaestecker 2002, equation 2.7",
+        formula="P(kind | evidence of probabilities, contrast, edges, watershed) by trees taught on planted errors",
+        helps="A list of objects to look at instead of pixels; takes probabilities of your own (probs=FILE.npy).",
+        hurts="HURTS",
+        calibrated=False,
+    ),
 )

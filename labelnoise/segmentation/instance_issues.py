@@ -6,9 +6,8 @@ planted in the same data, whose share is then brought in line with the real obje
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +15,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from labelnoise.core.detection import Detection
 from labelnoise.core.random import generator
 from labelnoise.core.validation import InputError
 from labelnoise.segmentation.dataset import MaskDataset
 from labelnoise.segmentation.object_evidence import ImageEvidence, image_evidence
-from labelnoise.segmentation.objects import MaskObject, paint_ids
+from labelnoise.segmentation.object_probs import probabilities_of
+from labelnoise.segmentation.objects import MaskObject
 from labelnoise.segmentation.planted_objects import ISSUE_KINDS, plant_object_errors
 
-__all__ = ["ObjectIssue", "detect_objects", "find_object_issues", "probabilities_of", "with_gaps"]
+__all__ = ["ObjectIssue", "find_object_issues"]
 
 Floats = NDArray[np.float64]
 #: Share of objects at which an error is planted, and the most images that errors are planted in.
@@ -60,97 +59,6 @@ class ObjectIssue:
     replaced: tuple[int, ...]
 
 
-def probabilities_of(
-    dataset: MaskDataset, probs: ArrayLike | str | Path, *, background: int = 0
-) -> Callable[[int], NDArray[np.float32]]:
-    """Class probabilities of one image at a time, from an array or a ``.npy`` file that stays on disk.
-
-    Parameters
-    ----------
-    dataset : MaskDataset
-    probs : array_like or path
-        One row per pixel in the data set's order: (n,) foreground or (n, K) classes; float from 0 to 1, or uint8 in
-        steps of 1/255.
-    background : int
-
-    Returns
-    -------
-    callable
-        Image number to (h, w, K). A foreground is shared evenly among the other classes.
-
-    Raises
-    ------
-    InputError
-        Another number of pixels or classes, or numbers beyond 0 to 1.
-
-    Examples
-    --------
-    >>> data = MaskDataset.from_masks([[[0, 1]]], ("no", "yes"))
-    >>> probabilities_of(data, np.array([0.25, 1.0]))(0).tolist()
-    [[[0.75, 0.25], [0.0, 1.0]]]
-    """
-    if isinstance(probs, str | Path):
-        try:
-            values = np.load(probs, allow_pickle=False, mmap_mode="r")
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(
-                f"{probs} is not a .npy file of numbers ({error}); save it with numpy.save."
-            ) from error
-    else:
-        values = np.asarray(probs)
-    n, k = dataset.n_units, dataset.n_classes
-    if values.shape not in ((n,), (n, k)) or (values.dtype != np.uint8 and values.dtype.kind != "f"):
-        raise InputError(
-            f"The probabilities have shape {values.shape} and type {values.dtype}; ({n},) for the foreground or "
-            f"({n}, {k}) for the classes is needed, float from 0 to 1 or uint8 from 0 to 255."
-        )
-
-    def of_image(image: int) -> NDArray[np.float32]:
-        part = np.asarray(values[dataset.window(image)], dtype=np.float32)
-        if values.dtype == np.uint8:
-            part = part / np.float32(255)
-        if not (part >= -1e-3).all() or not (part <= 1 + 1e-3).all():
-            raise InputError(
-                f"The probabilities of image {dataset.image_ids[image]} are not all from 0 to 1; pass softmax values."
-            )
-        if part.ndim == 1:
-            spread = np.repeat(part[:, None] / np.float32(max(k - 1, 1)), k, axis=1)
-            spread[:, background] = 1 - part
-            part = spread
-        return part.reshape(*dataset.size(image), k)
-
-    return of_image
-
-
-def with_gaps(dataset: MaskDataset, *, background: int = 0) -> MaskDataset:
-    """The data set with background where objects touch, so that a network learns to keep them apart.
-
-    Examples
-    --------
-    >>> from labelnoise.segmentation.objects import objects_from_ids
-    >>> ids = np.array([[1, 1, 2, 2, 0]])
-    >>> data = MaskDataset.from_masks([np.sign(ids)], ("no", "yes"), objects=[objects_from_ids(ids, 1)])
-    >>> with_gaps(data).mask(0).tolist()
-    [[1, 0, 0, 1, 0]]
-    """
-    if dataset.objects is None:
-        return dataset
-    given = dataset.given.copy()
-    for i in range(dataset.n_images):
-        ids = paint_ids(dataset.objects[i], dataset.size(i))
-        touch = np.zeros(ids.shape, dtype=bool)
-        for one, other, a, b in (
-            (ids[1:], ids[:-1], touch[1:], touch[:-1]),
-            (ids[:, 1:], ids[:, :-1], touch[:, 1:], touch[:, :-1]),
-        ):
-            apart = (one != other) & (one > 0) & (other > 0)
-            a |= apart
-            b |= apart
-        part = given[dataset.window(i)]
-        part[touch.ravel() & (part >= 0)] = background
-    return replace(dataset, given=given, true=None)
-
-
 def find_object_issues(
     dataset: MaskDataset,
     probs: ArrayLike | str | Path,
@@ -165,7 +73,8 @@ def find_object_issues(
     dataset : MaskDataset
         With images, and with objects (or those of `labelnoise.segmentation.spatial_noise.objects_of_classes`).
     probs : array_like or path
-        Of `probabilities_of`, from a model that has not seen the annotations of the image.
+        Of `labelnoise.segmentation.object_probs.probabilities_of`, from a model that has not seen the image's
+        annotations.
     seed : int
         Of the planted errors.
     background : int
@@ -394,110 +303,3 @@ def _predicted(
         top=rows.start,
         left=cols.start,
     )
-
-
-def detect_objects(
-    dataset: MaskDataset,
-    seed: int,
-    *,
-    probs: ArrayLike | str | Path | None = None,
-    background: int = 0,
-    listed: int = 500,
-    **options: Any,
-) -> Detection:
-    """Wrong objects as a detection of pixels: each pixel has the quality of its most doubtful object.
-
-    Parameters
-    ----------
-    dataset : MaskDataset
-        With images; without objects, the connected parts of its classes are taken.
-    seed : int
-    probs : array_like or path, optional
-        Of `probabilities_of`; by default out-of-fold ones of a small U-Net that is shown gaps between objects.
-    background : int
-    listed : int
-        How many objects ``info["objects"]`` lists, with kind, box and the repair's boxes and areas.
-    **options
-        Of `labelnoise.segmentation.pixel_detectors.out_of_fold_probs`.
-
-    Returns
-    -------
-    Detection
-        ``flagged`` are pixels that repairs of objects with a probability above one half change, and ``suggested``
-        what they change them to. Evidence: "object" (id, 0 for none) and "p_wrong_object".
-
-    Examples
-    --------
-    >>> from labelnoise.segmentation.embedded import scenes
-    >>> data = scenes(24)
-    >>> found = detect_objects(data, 0, probs=(0.9 * np.eye(5)[data.true] + 0.02).astype("float32"))
-    >>> sorted(found.info["objects"][0])
-    ['box', 'image', 'kind', 'object', 'p_wrong', 'repair', 'replaced']
-    """
-    started = time.process_time()
-    if dataset.objects is None:
-        from labelnoise.segmentation.spatial_noise import objects_of_classes
-
-        dataset = replace(
-            dataset,
-            objects=[
-                objects_of_classes(dataset.mask(i), background=background) for i in range(dataset.n_images)
-            ],
-        )
-    if probs is None:
-        from labelnoise.segmentation.pixel_detectors import out_of_fold_probs
-
-        probs = out_of_fold_probs(with_gaps(dataset, background=background), seed, **options)
-    elif options:
-        raise InputError(
-            f"{sorted(options)[0]!r} is an option of the network, and probs are given; leave one out."
-        )
-    issues = find_object_issues(dataset, probs, seed, background=background)
-    doubt = np.zeros(dataset.n_units, dtype=np.float64)
-    suggested = dataset.given.copy()
-    object_of = np.zeros(dataset.n_units, dtype=np.int64)
-    assert dataset.objects is not None
-    for i in range(dataset.n_images):
-        object_of[dataset.window(i)] = paint_ids(dataset.objects[i], dataset.size(i)).ravel()
-    # The least doubtful first, so that more doubtful ones have the last word.
-    for issue in reversed(issues):
-        size, window = dataset.size(issue.image), dataset.window(issue.image)
-        own = issue.object.full(size).ravel()
-        touched = own.copy()
-        for item in issue.repair:
-            touched |= item.full(size).ravel()
-        doubt[window][touched] = np.maximum(doubt[window][touched], issue.p_wrong)
-        if issue.p_wrong > 0.5:
-            answer = suggested[window]
-            if issue.kind != "missing":
-                answer[own] = background
-            for item in issue.repair:
-                answer[item.full(size).ravel()] = item.label
-            suggested[window] = answer
-    labelled = dataset.given >= 0
-    suggested = np.where(labelled, suggested, dataset.given)
-    return Detection(
-        method="objects",
-        quality=np.where(labelled, 1.0 - doubt, 1.0),
-        flagged=labelled & (suggested != dataset.given),
-        suggested=suggested,
-        confidence=np.where(suggested != dataset.given, doubt, 1.0 - doubt),
-        evidence={"object": object_of, "p_wrong_object": doubt},
-        info={
-            "objects": [_row(issue, dataset) for issue in issues[:listed]],
-            "expected_wrong_objects": round(sum(issue.p_wrong for issue in issues), 1),
-            "cpu_seconds": round(time.process_time() - started, 2),
-        },
-    )
-
-
-def _row(issue: ObjectIssue, dataset: MaskDataset) -> dict[str, Any]:
-    return {
-        "image": dataset.image_ids[issue.image],
-        "object": None if issue.kind == "missing" else issue.object.object_id,
-        "kind": issue.kind,
-        "p_wrong": round(issue.p_wrong, 4),
-        "box": list(issue.object.box),
-        "repair": [{"label": r.label, "box": list(r.box), "area": r.area} for r in issue.repair],
-        "replaced": list(issue.replaced),
-    }
