@@ -232,7 +232,7 @@ def _judge(
         judged = trees.predict_proba(np.concatenate([real[i] for i in rows]))
         full = np.zeros((len(judged), width))
         full[:, trees.classes_.astype(int)] = judged
-        full = _shifted(full, wrong / len(y))
+        full = _shifted(full, np.bincount(y, minlength=width) / len(y))
         at = 0
         for i in rows:
             made[i] = full[at : at + len(real[i])]
@@ -240,20 +240,19 @@ def _judge(
     return made
 
 
-def _shifted(probs: Floats, planted: float) -> Floats:
-    """Probabilities under the share of errors at which their mean is that share itself."""
-    wrong, rate = 1 - probs[:, 0], planted
-    for _ in range(200):
-        up, down = rate / planted * wrong, (1 - rate) / (1 - planted) * (1 - wrong)
-        moved = up / np.maximum(up + down, 1e-300)
-        # Never quite zero: a data set without errors still has an order.
-        new = max(float(moved.mean()), 0.5 / (len(probs) + 1))
-        if abs(new - rate) < 1e-7:
+def _shifted(probs: Floats, planted: Floats) -> Floats:
+    """Probabilities under the share of each kind at which their means are those shares themselves."""
+    known = planted > 0
+    # Half an object of each kind beforehand: a data set without errors still has an order.
+    rates, least = planted.copy(), 0.5 * known
+    for _ in range(500):
+        moved = probs * np.where(known, rates / np.maximum(planted, 1e-300), 0.0)
+        moved /= np.maximum(moved.sum(axis=1, keepdims=True), 1e-300)
+        new = (moved.sum(axis=0) + least) / (len(probs) + least.sum())
+        if np.abs(new - rates).max() < 1e-7:
             break
-        rate = new
-    out = probs * (moved / np.maximum(wrong, 1e-300))[:, None]
-    out[:, 0] = 1 - moved
-    return out
+        rates = new
+    return moved
 
 
 def _repair(

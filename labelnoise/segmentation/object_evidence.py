@@ -42,6 +42,15 @@ GIVEN_COLUMNS = (
     "compactness",
     "box_share",
     "touching",
+    "contact_foreground",
+    "contact_lightness",
+    "seam",
+    "seam_foreground",
+    "seam_lightness",
+    "roundness",
+    "relative_iou",
+    "relative_foreground",
+    "relative_watershed",
     "at_border",
     "image_iou",
 )
@@ -163,7 +172,7 @@ def image_evidence(
     >>> probs = 0.9 * np.eye(5)[data.true_mask(0)] + 0.02
     >>> found = image_evidence(data.true_objects[0][1:], data.images[0], probs)
     >>> found.given.shape, len(found.candidates), found.given[:, 0].round(2).tolist()
-    ((3, 26), 2, [0.98, 0.98, 0.98])
+    ((3, 35), 2, [0.98, 0.98, 0.98])
     """
     foreground = 1.0 - np.asarray(probs[..., background], dtype=np.float64)
     size = (foreground.shape[0], foreground.shape[1])
@@ -207,7 +216,11 @@ def image_evidence(
             "relative_size": about["size"] - np.log(middle["area"]),
             "box_share": area / np.maximum([item.shape[0] * item.shape[1] for item in objects], 1),
             "image_iou": np.full(m, image_iou),
+            "relative_iou": best_iou - image_iou,
+            "relative_foreground": about["foreground_inside"] - _median(about["foreground_inside"]),
         }
+        rows["relative_watershed"] = rows["watershed_iou"] - _median(rows["watershed_iou"])
+        rows |= _seams(ids, m, found, grey, foreground, about)
         given = np.stack([rows[name] for name in GIVEN_COLUMNS], axis=1)
     on_given = 1.0 - overlap[0, 1:] / np.maximum(found_area, 1)
     candidates = np.flatnonzero(on_given < 0.5) + 1
@@ -271,16 +284,19 @@ def _of_regions(
     ring = np.where(blocked, 0, ring)
 
     def mean(where: NDArray[Any], values: Floats) -> Floats:
-        n = np.bincount(where.ravel(), minlength=m + 1)[1:]
-        total = np.bincount(where.ravel(), weights=values.ravel(), minlength=m + 1)[1:]
-        return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+        return _means(where, values, m)
 
     at_rim, core = np.where(rim, ids, 0), np.where(rim, 0, ids)
     area = np.bincount(ids.ravel(), minlength=m + 1)[1:].astype(np.float64)
     around = np.bincount(at_rim.ravel(), minlength=m + 1)[1:]
     inside = mean(ids, grey)
     edges = np.concatenate([ids[0], ids[-1], ids[:, 0], ids[:, -1]])
-    top = ndimage.maximum(foreground, ids, np.arange(1, m + 1)) if m else np.zeros(0)
+    numbers = np.arange(1, m + 1)
+    top = ndimage.maximum(foreground, ids, numbers) if m else np.zeros(0)
+    depth = ndimage.distance_transform_edt(np.pad(plain & ~rim, 1))[1:-1, 1:-1]
+    deepest = np.asarray(ndimage.maximum(depth, ids, numbers) if m else np.zeros(0), dtype=np.float64) + 0.5
+    contrast = inside - mean(ring, grey)
+    contact = np.where(touches, ids, 0)
     return {
         "area": np.maximum(area, 1.0),
         "foreground_inside": mean(ids, foreground),
@@ -289,14 +305,44 @@ def _of_regions(
         "foreground_outside": mean(ring, foreground),
         "foreground_most": np.asarray(top, dtype=np.float64),
         "share_unlikely": mean(ids, (foreground < 0.5).astype(np.float64)),
-        "contrast": inside - mean(ring, grey),
+        "contrast": contrast,
         "edge": mean(at_rim, slope),
         "inner_spread": np.sqrt(np.maximum(mean(ids, grey**2) - inside**2, 0.0)),
         "size": np.log(np.maximum(area, 1.0)),
         "compactness": around / np.sqrt(np.maximum(area, 1.0)),
-        "touching": np.bincount(np.where(touches, ids, 0).ravel(), minlength=m + 1)[1:]
-        / np.maximum(around, 1),
+        "touching": np.bincount(contact.ravel(), minlength=m + 1)[1:] / np.maximum(around, 1),
+        "contact_foreground": mean(contact, foreground),
+        "contact_lightness": (mean(contact, grey) - inside) * np.sign(contrast),
+        "roundness": deepest * np.sqrt(np.pi / np.maximum(area, 1.0)),
         "at_border": (np.bincount(edges, minlength=m + 1)[1:] > 0).astype(np.float64),
+    }
+
+
+def _means(where: NDArray[Any], values: Floats, m: int) -> Floats:
+    """Of the pixels of regions 1 to m; NaN for a region without any."""
+    n = np.bincount(where.ravel(), minlength=m + 1)[1:]
+    total = np.bincount(where.ravel(), weights=values.ravel(), minlength=m + 1)[1:]
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+
+
+def _seams(
+    ids: NDArray[Any],
+    m: int,
+    found: NDArray[np.int32],
+    grey: Floats,
+    foreground: Floats,
+    about: dict[str, Floats],
+) -> dict[str, Floats]:
+    """Where within an annotated object predicted ones end: how long, how likely, and whether the image shows it."""
+    size = {"size": 3, "mode": "nearest"}
+    within = (ids > 0) & (ndimage.minimum_filter(ids, **size) == ndimage.maximum_filter(ids, **size))
+    ends = ndimage.minimum_filter(found, **size) != ndimage.maximum_filter(found, **size)
+    seam = np.where(within & ends, ids, 0)
+    inside = _means(ids, grey, m)
+    return {
+        "seam": np.bincount(seam.ravel(), minlength=m + 1)[1:] / np.sqrt(about["area"]),
+        "seam_foreground": _means(seam, foreground, m),
+        "seam_lightness": (_means(seam, grey, m) - inside) * np.sign(about["contrast"]),
     }
 
 
