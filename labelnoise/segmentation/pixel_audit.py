@@ -71,7 +71,7 @@ def audit_pixels(dataset: MaskDataset, of_image: Callable[[int], NDArray[Any]]) 
                 f"The probabilities of image {dataset.image_ids[i]} have shape {part.shape} and type {part.dtype}; "
                 f"(classes, height, width) = {(k, *dataset.size(i))} of float is needed."
             )
-        columns = part.reshape(k, -1)
+        columns = np.ascontiguousarray(part).reshape(k, -1)
         for first in range(window.start, window.stop, _BLOCK):
             rows = slice(first, min(first + _BLOCK, window.stop))
             block = columns[:, first - window.start : rows.stop - window.start]
