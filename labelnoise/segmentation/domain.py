@@ -152,5 +152,5 @@ class SegmentationDomain(Domain):
 
         assert isinstance(dataset, MaskDataset)
         units = shown.columns["index"].tolist()
-        maps = suggested_maps(dataset, table.columns["index"], table.columns["suggested"], units)
+        maps = suggested_maps(dataset, table.columns["index"], table.columns["suggested"].tolist(), units)
         return pixel_cards(dataset, units, maps)

@@ -152,7 +152,8 @@ def _neighbour(item: MaskObject, others: Sequence[MaskObject]) -> MaskObject | N
 
 def _between(a: MaskObject, b: MaskObject) -> float:
     """Distance of the boxes' centres."""
-    return float(np.hypot(*(a.box[k] + a.box[k + 2] / 2 - b.box[k] - b.box[k + 2] / 2 for k in (0, 1))))
+    down, across = (a.box[k] + a.box[k + 2] / 2 - b.box[k] - b.box[k + 2] / 2 for k in (0, 1))
+    return float(np.hypot(down, across))
 
 
 def _joined(a: MaskObject, b: MaskObject) -> MaskObject:
