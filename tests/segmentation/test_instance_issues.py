@@ -184,3 +184,12 @@ def test_planted_errors_are_where_they_are_said_to_be() -> None:
                 assert intersection_over_union(item, old[item.object_id]) == 1
             if kind == "boundary":
                 assert intersection_over_union(item, old[item.object_id]) < 0.9
+
+
+def test_as_a_detector_with_its_own_network() -> None:
+    data, _ = discs(16, 64)
+    found = SegmentationDomain().detect(data, method="objects", folds=2, epochs=1, listed=5)
+    assert len(found.info["objects"]) == 5
+    assert found.evidence["object"].max() == max(item.object_id for row in data.objects for item in row)
+    with pytest.raises(InputError, match="epochs"):
+        SegmentationDomain().detect(data, method="objects", probs=np.zeros(data.n_units), epochs=1)
