@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from labelnoise.core.registry import Registry
 from labelnoise.core.review.cards import Card
 from labelnoise.core.trained import Trained
 from labelnoise.core.validation import InputError, choose
+
+if TYPE_CHECKING:
+    from labelnoise.core.issues import IssueTable
 
 __all__ = ["DatasetInfo", "Domain", "data_root", "domain_names", "get_domain", "score_row"]
 
@@ -180,6 +183,10 @@ class Domain(ABC):
         By default the user's id and nothing else; a modality adds what a person has to see or hear.
         """
         return [Card(title=f"{self.unit} {dataset.ids[unit]}") for unit in units]
+
+    def table_cards(self, dataset: Dataset, table: IssueTable, shown: IssueTable) -> list[Card]:
+        """Cards of the shown rows of a whole table of issues; `review_cards` unless issues explain each other."""
+        return self.review_cards(dataset, shown.columns["index"].tolist())
 
     def bench_score(self, dataset: Dataset) -> Any:
         """Mask of the units on which a benchmark scores detection; all labelled units by default."""
