@@ -57,7 +57,8 @@ def detect_calibrated(
     embeddings : str, optional
         See `clip_embeddings`. What decides most: pretrained vectors are far ahead of the default statistics.
     scaling : {"auto", "hellinger", "unit", "none"}
-        See `labelnoise.core.from_features.scale_rows`.
+        See `labelnoise.core.from_features.scale_rows`; "auto" takes no roots of rows that are of one length, for
+        somebody has scaled these.
     draws : int
         Draws of planted errors, for clips with one class each.
     resamples : int
@@ -83,13 +84,20 @@ def detect_calibrated(
     >>> int(data.is_wrong.sum()), int((found.flagged & data.is_wrong).sum()), found.method
     (30, 21, 'calibrated')
     """
-    X = scale_rows(clip_embeddings(dataset, embeddings), scaling)
+    X = _scaled(clip_embeddings(dataset, embeddings), scaling)
     found = (
         _judge_tags(dataset, X, seed, resamples)
         if dataset.multilabel
         else _judge_clips(dataset, X, seed, draws, resamples)
     )
     return replace(found, info={**found.info, "embeddings": embeddings or STATISTICS})
+
+
+def _scaled(X: Array, scaling: str) -> Array:
+    lengths = np.linalg.norm(X, axis=1)
+    if scaling == "auto" and np.ptp(lengths) < 1e-3 * max(float(lengths.mean()), 1e-12):
+        scaling = "unit"
+    return scale_rows(X, scaling)
 
 
 def _judge_clips(dataset: AudioDataset, X: Array, seed: int, draws: int, resamples: int) -> Detection:
@@ -130,6 +138,13 @@ def _judge_tags(dataset: AudioDataset, X: Array, seed: int, resamples: int) -> D
         np.stack([1.0 - flat, flat], axis=1),
         resamples=resamples if len(flat) <= _PAIRS_SIMULATED else 0,
         seed=seed,
+    )
+    # Where absent is given and flagged the other answer is present, and the other way round, however likely.
+    same = found.flagged & (found.suggested == given)
+    found = replace(
+        found,
+        suggested=np.where(same, 1 - given, found.suggested),
+        confidence=np.where(same, found.p_wrong, found.confidence),
     )
     near = clip_similarity(X, groups)
     best = p.max(axis=1)
@@ -213,7 +228,7 @@ def detect_confident_learning(
     >>> int((found.flagged & data.is_wrong).sum()), int(found.flagged.sum())
     (26, 42)
     """
-    X = scale_rows(clip_embeddings(dataset, embeddings), scaling)
+    X = _scaled(clip_embeddings(dataset, embeddings), scaling)
     given = np.asarray(dataset.given, dtype=np.int64)
     groups, has = dataset.recording_codes(), given >= 0
     if dataset.multilabel:

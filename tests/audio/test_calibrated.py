@@ -11,7 +11,12 @@ from sklearn.metrics import roc_auc_score
 from labelnoise.audio.calibrated import detect_calibrated, detect_confident_learning
 from labelnoise.audio.dataset import AudioDataset
 from labelnoise.audio.domain import AudioDomain
+from labelnoise.audio.crowd import crowd_times_model
 from labelnoise.audio.tag_scores import tag_probabilities
+from labelnoise.core.crowd import Votes
+from labelnoise.core.crowd.consensus import consensus
+from labelnoise.core.from_features import FeatureModel
+from labelnoise.core.kernels import KernelExpert
 from labelnoise.core.validation import InputError
 
 
@@ -78,6 +83,7 @@ def test_wrong_and_missing_tags(tmp_path: Path) -> None:
     assert roc_auc_score(wrong[data.labelled], found.p_wrong[data.labelled]) > 0.97
     assert 0.75 < found.count.expected / wrong.sum() < 1.25
     kinds = found.evidence["kind"]
+    assert (found.suggested[found.flagged] == 1 - data.given[found.flagged]).all()
     hit = found.flagged & wrong
     assert (kinds[hit & (data.given == 0)] == "missing-tag").all()
     assert set(kinds[hit & (data.given == 1)]) <= {"wrong-tag", "out-of-vocabulary"}
@@ -86,17 +92,77 @@ def test_wrong_and_missing_tags(tmp_path: Path) -> None:
     assert (plain.flagged & wrong).sum() / plain.flagged.sum() > 0.8
 
 
-def test_a_tag_is_never_judged_by_its_own_recording() -> None:
-    rng = np.random.default_rng(0)
-    X, groups = rng.normal(size=(40, 8)), np.arange(40) // 2
-    tags = rng.integers(0, 2, (40, 3))
-    # All recordings but one stay; the scale, learnt on all pairs, may move everybody by a hair.
-    other = tags.copy()
-    other[:2] = 1 - other[:2]
-    a, b = tag_probabilities(X, tags, groups), tag_probabilities(X, other, groups)
-    assert np.abs(a - b)[:2].max() < 0.3
+def twins(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Two clips per recording that sound the same and share a random label; nothing else tells the label."""
+    rng = np.random.default_rng(seed)
+    recording = np.repeat(np.arange(60), 2)
+    X = rng.normal(size=(60, 40))[recording] + 0.01 * rng.normal(size=(120, 40))
+    return X, recording, (np.arange(60) % 4)[rng.permutation(60)][recording]
+
+
+def judged(tmp_path: Path, what: str, recordings: np.ndarray | None) -> float:
+    """Chance that a right label looks likelier than another class, from all but the clip's own recording."""
+    X, _, label = twins()
+    k, rows = 4, np.arange(120)
+    path = tmp_path / "twins.npy"
+    np.save(path, X)
+    data = AudioDataset.single(
+        label, tuple("abcd"), files=[f"{i}.wav" for i in rows], recordings=recordings
+    )
+    groups = data.recording_codes()
+    if what == "tags":
+        p = tag_probabilities(X, np.eye(k, dtype=int)[label], groups)
+    elif what == "clips":
+        p = FeatureModel(X, k, groups=groups).probs(np.eye(k)[label], label)
+    elif what == "crowd":
+        votes = Votes.from_matrix(label[:, None], n_classes=k)
+        p = crowd_times_model(data, votes, embeddings=str(path), weight=1.0)
+        p = p / np.maximum(consensus(votes).posterior, 1e-12)
+    else:
+        detect = {"calibrated": detect_calibrated, "confident-learning": detect_confident_learning}[what]
+        found = detect(data, embeddings=str(path))
+        own = found.evidence["p_given"] if what == "calibrated" else found.quality
+        return float(own.mean())
+    p = p / p.sum(axis=1, keepdims=True)
+    return float(p[rows, label].mean())
+
+
+@pytest.mark.parametrize("what", ["tags", "clips", "crowd", "calibrated", "confident-learning"])
+def test_no_clip_is_judged_by_its_own_recording(tmp_path: Path, what: str) -> None:
+    """The twin in a fold of its own gives the label away: the same measurement without recordings shows it."""
+    recording = twins()[1]
+    assert judged(tmp_path, what, recording) < 0.3  # chance is one in four
+    assert judged(tmp_path, what, None) > 0.45
+
+
+def test_tags_of_a_recording_do_not_reach_its_own_scores() -> None:
+    X, recording, label = twins()
+    other = label.copy()
+    other[:2] = (label[:2] + 1) % 4
+    for kernel in ("linear", "laplacian"):
+        expert = KernelExpert(X, kernel=kernel, groups=recording)
+        a, b = (expert.leave_group_out(np.eye(4)[y]) for y in (label, other))
+        np.testing.assert_allclose(a[:2], b[:2], atol=1e-9)
+        assert np.abs(a[2:] - b[2:]).max() > 1e-4
+        alone = KernelExpert(X, kernel=kernel)
+        a, b = (alone.leave_group_out(np.eye(4)[y]) for y in (label, other))
+        assert np.abs(a[:2] - b[:2]).max() > 0.05
     with pytest.raises(InputError, match="No tag"):
-        tag_probabilities(X, np.ones((40, 3), dtype=int))
+        tag_probabilities(X, np.ones((120, 3), dtype=int))
+
+
+@pytest.mark.parametrize("m", [300, 80])
+@pytest.mark.parametrize("kind", ["symmetric", "out-of-place"])
+def test_a_flag_never_suggests_what_is_given(tmp_path: Path, m: int, kind: str) -> None:
+    data, path = clips(tmp_path, m)
+    X = np.load(path)
+    rng = np.random.default_rng(2)
+    np.save(path, X + 0.5 * rng.normal(size=X.shape))  # blurred, so that flags fall on doubtful clips
+    noisy, _ = AudioDomain().corrupt(data, kind="symmetric", rate=0.35 if kind == "symmetric" else 0.05, seed=1)
+    found = detect_calibrated(noisy, embeddings=path)
+    assert found.flagged.any()
+    assert (found.suggested[found.flagged] != noisy.given[found.flagged]).all()
+    assert ((found.suggested >= -1) & (found.suggested < 10)).all()
 
 
 def test_bad_embeddings_are_refused(tmp_path: Path) -> None:
