@@ -97,9 +97,9 @@ def fit_confusions(scores: Array, prior: Array, given: Labels) -> tuple[float, A
     """
     n, k = scores.shape
     rows, confusions, rate, log_scale = np.arange(n), prior, 0.3, 0.5
-    shifted = scores - scores.max(axis=1, keepdims=True)
+    shifted, labelled = scores - scores.max(axis=1, keepdims=True), np.eye(k)[given]
     for step in range(12):
-        if step % 4 == 0:
+        if step % 6 == 0:
             rate, log_scale = maximise(shifted, confusions, given, rate, log_scale)
             f = np.exp(np.exp(log_scale) * shifted)
             f /= f.sum(axis=1, keepdims=True)
@@ -108,9 +108,7 @@ def fit_confusions(scores: Array, prior: Array, given: Labels) -> tuple[float, A
         total = np.maximum(right + wrong.sum(axis=1), 1e-300)
         wrong /= total[:, None]
         rate = float(np.clip(wrong.sum() / n, 1e-4, 1 - 1e-4))
-        counts = np.zeros((k, k))
-        np.add.at(counts, given, wrong)
-        confusions = counts.T + _PRIOR * prior
+        confusions = wrong.T @ labelled + _PRIOR * prior
         np.fill_diagonal(confusions, 0.0)
         confusions /= confusions.sum(axis=1, keepdims=True)
     wrong[rows, given] += right / total
@@ -165,6 +163,10 @@ def planted_rate(features: Array, given: Labels, model: FeatureModel, seed: int 
     >>> float((given != true).mean()), 0.23 < found.rate < 0.32, found.low < found.rate < found.high
     (0.275, True, True)
     """
+    if features.shape[1] > len(features):
+        # The same inner products in fewer columns.
+        values, vectors = np.linalg.eigh(features @ features.T)
+        features = vectors * np.sqrt(np.maximum(values, 0.0))
     raw, confusions, posterior = _estimate(features, given, model)
     cleaned = model.probs(posterior, given).argmax(axis=1)
     rng = generator(seed, "planted rate")
@@ -175,7 +177,9 @@ def planted_rate(features: Array, given: Labels, model: FeatureModel, seed: int 
         ]
     )
     curve = np.maximum.accumulate(simulated.mean(axis=1))
-    spread = float(np.sqrt(simulated.var(axis=1, ddof=1).mean()))
+    # The clips stay the same in all simulations; as many others would do would vary the rate as drawing them does.
+    drawn = max(raw * (1 - raw), 0.0) / len(given)
+    spread = float(np.sqrt(simulated.var(axis=1, ddof=1).mean() + drawn))
     rate, low, high = (_invert(raw + shift, curve) for shift in (0.0, -2 * spread, 2 * spread))
     rate = _without(rate, AMBIGUOUS)
     return PlantedRate(rate, min(_without(low, 2.5 * AMBIGUOUS), rate), max(high, rate), raw, posterior, simulated)
