@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from labelnoise.audio.dataset import AudioDataset
 from labelnoise.audio.embedding import STATISTICS, clip_embeddings
 from labelnoise.audio.few_clips import FEW_CLIPS, judge_few
+from labelnoise.audio.outside import outside_odds, outside_probability
 from labelnoise.audio.tag_scores import tag_probabilities
 from labelnoise.core.calibrated import calibrate_scores
 from labelnoise.core.confident_multilabel import confident_learning_multilabel
@@ -28,8 +29,8 @@ Array = NDArray[np.float64]
 WRONG, MISSING, OUTSIDE = "wrong-tag", "missing-tag", "out-of-vocabulary"
 #: Neighbours of other recordings whose mean cosine says how alone a clip is.
 _NEAR = 5
-#: A clip is out of the vocabulary where its best class is below the median and its neighbours below this share of
-#: the clips with trusted labels have.
+#: A wrong tag is out of the vocabulary where all tags of its clip are less likely than on all but this share of the
+#: clips with trusted tags.
 _STRANGE = 0.05
 #: (clip, tag) pairs above which no labels are simulated for the interval of the count.
 _PAIRS_SIMULATED = 300_000
@@ -68,8 +69,10 @@ def detect_calibrated(
     -------
     Detection
         With the evidence columns ``kind`` ("wrong-tag", "missing-tag", "out-of-vocabulary"; "" where nothing is
-        suspected), ``p_given`` and ``similarity`` (mean cosine to the nearest clips of other recordings). A flagged
-        clip that no class fits has the suggestion -1.
+        suspected), ``p_given`` and ``similarity`` (mean cosine to the nearest clips of other recordings); for clips
+        with one class ``outside``, the probability that it is of no class at all
+        (`labelnoise.audio.outside.outside_probability`). A flagged clip suggests another class than the given one, or
+        -1 where it is "out-of-vocabulary".
 
     Raises
     ------
@@ -111,18 +114,21 @@ def _judge_clips(dataset: AudioDataset, X: Array, seed: int, draws: int, resampl
         found = judge_few(found, X, given, dataset.n_classes, groups, seed)
     assert found.p_wrong is not None
     near = clip_similarity(X, groups)
-    # Where the given class is believed, what others say of it; its own say would make every clip fit.
-    best = np.where(found.suggested == given, found.evidence["p_given"], found.confidence)
-    strange = _strange(best, near, labelled & (found.p_wrong < 0.5)) & labelled
+    has = np.flatnonzero(labelled)
+    model = FeatureModel(X[has], dataset.n_classes, groups=groups[has], seed=seed)
+    odds = outside_odds(model, given[has], found.p_wrong[has], near[has], seed)
+    outside = np.zeros(dataset.n_units)
+    outside[has] = outside_probability(odds, found.p_wrong[has])
+    strange = found.flagged & (outside > 0.5 * found.p_wrong)
     kinds = np.full(dataset.n_units, "", dtype=object)
     kinds[labelled & (found.flagged | (found.suggested != given))] = WRONG
     kinds[strange] = OUTSIDE
     return replace(
         found,
         method="calibrated",
-        suggested=np.where(strange & found.flagged, -1, found.suggested),
-        confidence=np.where(strange & found.flagged, 0.0, found.confidence),
-        evidence={**found.evidence, "similarity": near, "kind": kinds},
+        suggested=np.where(strange, -1, found.suggested),
+        confidence=np.where(strange, outside, found.confidence),
+        evidence={**found.evidence, "similarity": near, "outside": outside, "kind": kinds},
     )
 
 
@@ -180,11 +186,10 @@ def clip_similarity(features: Array, groups: NDArray[np.int64]) -> Array:
 
 
 def _strange(best: Array, near: Array, trusted: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Clips with a best class below the median, farther from others than a share of the trusted clips is."""
+    """Clips farther from others than the median, whose best tag is below that of nearly all trusted clips."""
     if trusted.sum() < 1 / _STRANGE:
         return np.zeros(len(best), dtype=bool)
-    low_near = np.quantile(near[trusted], _STRANGE)
-    return (best < np.median(best)) & (near < low_near)
+    return (near < np.median(near)) & (best < np.quantile(best[trusted], _STRANGE))
 
 
 def detect_confident_learning(

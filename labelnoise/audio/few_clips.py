@@ -113,7 +113,9 @@ def _planted_score(
     believed = np.maximum(1.0 - doubt, 1e-6)
     columns, planted = [], []
     for _ in range(_DRAWS):
-        chosen = rng.choice(len(g), max(round(_SHARE * len(g)), 1), replace=False, p=believed / believed.sum())
+        chosen = rng.choice(
+            len(g), max(round(_SHARE * len(g)), 1), replace=False, p=believed / believed.sum()
+        )
         labels = g.copy()
         labels[chosen] = (rng.random(len(chosen))[:, None] >= steps[g[chosen]]).sum(axis=1)
         columns.append(model.evidence(labels)[0])

@@ -182,7 +182,9 @@ def planted_rate(features: Array, given: Labels, model: FeatureModel, seed: int 
     spread = float(np.sqrt(simulated.var(axis=1, ddof=1).mean() + drawn))
     rate, low, high = (_invert(raw + shift, curve) for shift in (0.0, -2 * spread, 2 * spread))
     rate = _without(rate, AMBIGUOUS)
-    return PlantedRate(rate, min(_without(low, 2.5 * AMBIGUOUS), rate), max(high, rate), raw, posterior, simulated)
+    return PlantedRate(
+        rate, min(_without(low, 2.5 * AMBIGUOUS), rate), max(high, rate), raw, posterior, simulated
+    )
 
 
 def _without(rate: float, share: float) -> float:
