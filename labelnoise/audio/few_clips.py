@@ -96,6 +96,7 @@ def _order(model: FeatureModel, g: Labels, rate: float, score: Array, seed: int)
     real, first = model.evidence(g)
     steps = np.cumsum(model_confusions(g, first), axis=1)
     steps /= steps[:, -1:]
+    order = np.zeros(len(g))
     for step in range(_ROUNDS + 1):
         if step:
             score = _planted_score(model, g, real, steps, to_mean(_SLOPE * order, rate), seed, step)

@@ -9,9 +9,9 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from labelnoise.audio.calibrated import detect_calibrated, detect_confident_learning
+from labelnoise.audio.crowd import crowd_times_model
 from labelnoise.audio.dataset import AudioDataset
 from labelnoise.audio.domain import AudioDomain
-from labelnoise.audio.crowd import crowd_times_model
 from labelnoise.audio.tag_scores import tag_probabilities
 from labelnoise.core.crowd import Votes
 from labelnoise.core.crowd.consensus import consensus
