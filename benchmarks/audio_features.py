@@ -34,7 +34,13 @@ def speed(rounds: int) -> dict:
 
     settings = PRESETS["16k64"]
     transform = MelSpectrogram(
-        RATE, settings.n_fft, settings.window, settings.hop, settings.low, settings.high, n_mels=settings.n_mels
+        RATE,
+        settings.n_fft,
+        settings.window,
+        settings.hop,
+        settings.low,
+        settings.high,
+        n_mels=settings.n_mels,
     )
     rng = np.random.default_rng(0)
     waves = [0.1 * rng.standard_normal(RATE * SECONDS, dtype=np.float32) for _ in range(20)]
@@ -132,7 +138,9 @@ def pipeline(clips: int) -> dict:
 
 def main() -> None:
     torch.set_num_threads(1)
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=("speed", "pipeline"))
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--clips", type=int, default=10_000)

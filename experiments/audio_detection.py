@@ -2,7 +2,9 @@
 
 Needs $LABELNOISE_DATA with audio/esc50_fold4 and audio/esc50_crowd. Prints one JSON line per noise and seed:
 
-    python experiments/audio_detection.py [--embeddings VECTORS.npy] [--seeds 10] [--subsets] [--outside] [--scale 10000]
+    python experiments/audio_detection.py [--embeddings VECTORS.npy] [--seeds 10] [--subsets] [--outside]
+    python experiments/audio_detection.py --crowd [--embeddings VECTORS.npy]
+    python experiments/audio_detection.py --scale 10000
 
 VECTORS.npy holds one row per clip of meta.csv, in its order.
 """
@@ -21,10 +23,11 @@ import numpy as np
 from sklearn.metrics import roc_auc_score as auroc
 
 from labelnoise.audio.calibrated import detect_calibrated, detect_confident_learning
+from labelnoise.audio.crowd import clip_consensus, crowd_times_model
 from labelnoise.audio.dataset import AudioDataset
 from labelnoise.audio.domain import AudioDomain
 from labelnoise.audio.embedding import clip_embeddings
-from labelnoise.audio.esc50 import read_esc50
+from labelnoise.audio.esc50 import read_esc50, read_esc50_votes
 from labelnoise.core.detection import Detection
 from labelnoise.core.from_features import detect_from_features
 from labelnoise.core.random import generator
@@ -39,6 +42,9 @@ def main() -> None:
     parser.add_argument(
         "--outside", action="store_true", help="sounds of ten classes that leave, under other labels"
     )
+    parser.add_argument(
+        "--crowd", action="store_true", help="listeners' votes on these clips, with and without sound"
+    )
     parser.add_argument("--scale", type=int, default=0, help="time so many generated clips instead")
     arguments = parser.parse_args()
     if arguments.scale:
@@ -48,6 +54,10 @@ def main() -> None:
     data = read_esc50(root / "esc50_fold4")
     vectors = clip_embeddings(data, arguments.embeddings)
     fold = np.flatnonzero(data.splits["fold-4"])
+    if arguments.crowd:
+        votes = root / "esc50_crowd" / "annotations.csv"
+        print(json.dumps(crowd(data.take(fold), vectors[fold], votes)))
+        return
     if arguments.outside:
         for share, swapped in ((0.15, 0.0), (0.15, 0.15), (0.0, 0.3)):
             for seed in range(arguments.seeds):
@@ -143,6 +153,28 @@ def outside(data: AudioDataset, vectors: np.ndarray, share: float, swapped: floa
         "named": int(named.sum()),
         "named_rightly": int((named & is_outside).sum()),
     }
+
+
+def crowd(data: AudioDataset, vectors: np.ndarray, path: Path) -> dict:
+    """Accuracy and calibration of the votes' consensus, and of it times a model of the sound."""
+    votes = read_esc50_votes(path, data)
+    _, heard = clip_consensus(data, votes)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "vectors.npy"
+        np.save(file, vectors)
+        joint = crowd_times_model(data, votes, embeddings=str(file))
+    rows = {}
+    for name, p in (("consensus", heard.posterior), ("crowd x model", joint)):
+        right = p.argmax(axis=1) == data.given
+        bins = np.array_split(np.argsort(p.max(axis=1), kind="stable"), 10)
+        gaps = [abs(float(right[b].mean() - p.max(axis=1)[b].mean())) * len(b) for b in bins]
+        own = p[np.arange(len(p)), data.given]
+        rows[name] = {
+            "accuracy": round(float(right.mean()), 4),
+            "ece": round(sum(gaps) / len(p), 4),
+            "nll": round(float(-np.log(np.maximum(own, 1e-12)).mean()), 4),
+        }
+    return {"clips": data.n_clips, **rows}
 
 
 def at_scale(n: int) -> dict:

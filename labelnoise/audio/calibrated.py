@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelnoise.audio.dataset import AudioDataset
-from labelnoise.audio.embedding import STATISTICS, clip_embeddings
+from labelnoise.audio.embedding import STATISTICS, clip_embeddings, scale_embeddings
 from labelnoise.audio.few_clips import FEW_CLIPS, judge_few
 from labelnoise.audio.outside import outside_odds, outside_probability
 from labelnoise.audio.tag_scores import tag_probabilities
 from labelnoise.core.calibrated import calibrate_scores
 from labelnoise.core.confident_multilabel import confident_learning_multilabel
 from labelnoise.core.detection import Detection
-from labelnoise.core.from_features import FeatureModel, detect_from_features, scale_rows
+from labelnoise.core.from_features import FeatureModel, detect_from_features
 from labelnoise.core.neighbours import nearest_neighbours
 from labelnoise.core.selection import confident_learning
 from labelnoise.core.validation import InputError
@@ -58,8 +58,7 @@ def detect_calibrated(
     embeddings : str, optional
         See `clip_embeddings`. What decides most: pretrained vectors are far ahead of the default statistics.
     scaling : {"auto", "hellinger", "unit", "none"}
-        See `labelnoise.core.from_features.scale_rows`; "auto" takes no roots of rows that are of one length, for
-        somebody has scaled these.
+        See `labelnoise.audio.embedding.scale_embeddings`.
     draws : int
         Draws of planted errors, for clips with one class each.
     resamples : int
@@ -87,20 +86,13 @@ def detect_calibrated(
     >>> int(data.is_wrong.sum()), int((found.flagged & data.is_wrong).sum()), found.method
     (30, 21, 'calibrated')
     """
-    X = _scaled(clip_embeddings(dataset, embeddings), scaling)
+    X = scale_embeddings(clip_embeddings(dataset, embeddings), scaling)
     found = (
         _judge_tags(dataset, X, seed, resamples)
         if dataset.multilabel
         else _judge_clips(dataset, X, seed, draws, resamples)
     )
     return replace(found, info={**found.info, "embeddings": embeddings or STATISTICS})
-
-
-def _scaled(X: Array, scaling: str) -> Array:
-    lengths = np.linalg.norm(X, axis=1)
-    if scaling == "auto" and np.ptp(lengths) < 1e-3 * max(float(lengths.mean()), 1e-12):
-        scaling = "unit"
-    return scale_rows(X, scaling)
 
 
 def _judge_clips(dataset: AudioDataset, X: Array, seed: int, draws: int, resamples: int) -> Detection:
@@ -233,7 +225,7 @@ def detect_confident_learning(
     >>> int((found.flagged & data.is_wrong).sum()), int(found.flagged.sum())
     (26, 42)
     """
-    X = _scaled(clip_embeddings(dataset, embeddings), scaling)
+    X = scale_embeddings(clip_embeddings(dataset, embeddings), scaling)
     given = np.asarray(dataset.given, dtype=np.int64)
     groups, has = dataset.recording_codes(), given >= 0
     if dataset.multilabel:
