@@ -29,7 +29,6 @@ from labelnoise.audio.domain import AudioDomain
 from labelnoise.audio.embedding import clip_embeddings
 from labelnoise.audio.esc50 import read_esc50, read_esc50_votes
 from labelnoise.core.detection import Detection
-from labelnoise.core.from_features import detect_from_features
 from labelnoise.core.random import generator
 
 
@@ -181,11 +180,17 @@ def at_scale(n: int) -> dict:
     """Generated vectors of 50 classes, 20% of the labels wrong."""
     rng = np.random.default_rng(0)
     true = rng.integers(0, 50, n)
-    vectors = rng.normal(size=(50, 256))[true] + 2.0 * rng.normal(size=(n, 256))
+    vectors = rng.normal(size=(50, 1024))[true] + 4.0 * rng.normal(size=(n, 1024))
     wrong = rng.random(n) < 0.2
     given = np.where(wrong, (true + rng.integers(1, 50, n)) % 50, true)
+    clips = AudioDataset.single(
+        given,
+        [f"class {c}" for c in range(50)],
+        files=[f"{i}.wav" for i in range(n)],
+        recordings=np.arange(n) // 2,
+    )
     started = time.process_time()
-    found = detect_from_features(vectors, given, np.arange(n) // 2, n_classes=50)
+    found = judged(clips, vectors, detect_calibrated, 0)
     return {
         "clips": n,
         "auroc": round(auroc(wrong, found.p_wrong), 4),

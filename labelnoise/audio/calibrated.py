@@ -138,6 +138,7 @@ def _judge_tags(dataset: AudioDataset, X: Array, seed: int, resamples: int) -> D
         seed=seed,
     )
     # Where absent is given and flagged the other answer is present, and the other way round, however likely.
+    assert found.p_wrong is not None
     same = found.flagged & (found.suggested == given)
     found = replace(
         found,
