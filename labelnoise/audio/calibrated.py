@@ -32,6 +32,8 @@ _NEAR = 5
 #: A wrong tag is out of the vocabulary where all tags of its clip are less likely than on all but this share of the
 #: clips with trusted tags.
 _STRANGE = 0.05
+#: Log-odds above which a clip that is not flagged is named as of no class.
+_SURELY = 2.0
 #: (clip, tag) pairs above which no labels are simulated for the interval of the count.
 _PAIRS_SIMULATED = 300_000
 
@@ -108,13 +110,17 @@ def _judge_clips(dataset: AudioDataset, X: Array, seed: int, draws: int, resampl
     near = clip_similarity(X, groups)
     has = np.flatnonzero(labelled)
     model = FeatureModel(X[has], dataset.n_classes, groups=groups[has], seed=seed)
-    odds = outside_odds(model, given[has], found.p_wrong[has], near[has], seed)
+    odds = outside_odds(model, given[has], found.p_wrong[has], seed)
     outside = np.zeros(dataset.n_units)
     outside[has] = outside_probability(odds, found.p_wrong[has])
     strange = found.flagged & (outside > 0.5 * found.p_wrong)
+    # Where few labels seem wrong, sounds that could be anything pass for right: named, though not flagged.
+    usual = np.bincount(given[has], minlength=dataset.n_classes) / len(has)
+    unlike = np.zeros(dataset.n_units, dtype=bool)
+    unlike[has] = (odds > _SURELY) & (found.evidence["p_given"][has] < usual[given[has]])
     kinds = np.full(dataset.n_units, "", dtype=object)
     kinds[labelled & (found.flagged | (found.suggested != given))] = WRONG
-    kinds[strange] = OUTSIDE
+    kinds[strange | (unlike & ~found.flagged)] = OUTSIDE
     return replace(
         found,
         method="calibrated",

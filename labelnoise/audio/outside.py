@@ -20,13 +20,11 @@ _PARTS = 10
 _LIMIT = 5.0
 
 
-def outside_odds(
-    model: FeatureModel, given: Labels, p_wrong: Array, similarity: Array, seed: int = 0
-) -> Array:
+def outside_odds(model: FeatureModel, given: Labels, p_wrong: Array, seed: int = 0) -> Array:
     """Log of how much likelier every clip's sound is where its class is missing than where it is not, shape (n,).
 
     A tenth of the classes at a time is taken away and their clips labelled at random; a logistic regression learns from
-    the best and second scores and the nearest clips to tell them from clips whose class is there. Clips count by how
+    the best and second scores to tell them from clips whose class is there. Clips count by how
     far their label is believed.
 
     Parameters
@@ -35,8 +33,6 @@ def outside_odds(
         Of the labelled clips.
     given : ndarray of int, shape (n,)
     p_wrong : ndarray, shape (n,)
-    similarity : ndarray, shape (n,)
-        Of every clip to others.
     seed : int
 
     Examples
@@ -45,7 +41,7 @@ def outside_odds(
     >>> true = np.arange(200) % 20
     >>> X = np.eye(20, 40)[true] + 0.1 * rng.normal(size=(200, 40))
     >>> X[:20] = 0.3 * rng.normal(size=(20, 40))
-    >>> odds = outside_odds(FeatureModel(X, 20), true, np.arange(200) < 20, np.zeros(200))
+    >>> odds = outside_odds(FeatureModel(X, 20), true, np.arange(200) < 20)
     >>> bool(odds[:20].min() > odds[20:].max())
     True
     """
@@ -60,13 +56,13 @@ def outside_odds(
         # As sounds from outside do, they stand under labels of the classes that stay.
         labels = given.copy()
         labels[rows] = rng.choice(given[~rows], int(rows.sum()))
-        columns.append(_columns(model, labels, left, similarity))
+        columns.append(_columns(model, labels, left))
         gone.append(rows)
         weight.append(np.where(rows, 1.0, 1.0 / int(part.max())) * np.maximum(1.0 - p_wrong, 1e-6))
     X, y = np.concatenate(columns), np.concatenate(gone).astype(np.float64)
     mean, scale = X.mean(axis=0), np.maximum(X.std(axis=0), 1e-9)
     w = logistic_fit((X - mean) / scale, y, penalty=1.0, weight=np.concatenate(weight))
-    here = _columns(model, given, np.arange(model.k), similarity)
+    here = _columns(model, given, np.arange(model.k))
     odds: Array = np.clip((here - mean) / scale @ w[:-1] + w[-1], -_LIMIT, _LIMIT)
     return odds
 
@@ -80,7 +76,7 @@ def outside_probability(odds: Array, p_wrong: Array) -> Array:
     Examples
     --------
     >>> outside_probability(np.array([4.0, -4.0, -4.0, -4.0]), np.array([0.9, 0.9, 0.9, 0.0])).round(2).tolist()
-    [0.87, 0.01, 0.01, 0.0]
+    [0.86, 0.01, 0.01, 0.0]
     """
     share = 0.5
     for _ in range(200):
@@ -91,8 +87,8 @@ def outside_probability(odds: Array, p_wrong: Array) -> Array:
     return result
 
 
-def _columns(model: FeatureModel, labels: Labels, classes: Labels, similarity: Array) -> Array:
-    found = [similarity]
+def _columns(model: FeatureModel, labels: Labels, classes: Labels) -> Array:
+    found = []
     for scores in model.scores(np.eye(model.k)[labels])[:, :, classes]:
         best = np.partition(scores, -2, axis=1)[:, -2:]
         found += [best[:, 1], best[:, 1] - best[:, 0]]

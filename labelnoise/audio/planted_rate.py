@@ -55,7 +55,7 @@ def likeness(features: Array, targets: Array) -> Array:
     Examples
     --------
     >>> likeness(np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]), np.eye(3)).round(2).tolist()
-    [[0.0, 0.63, 0.37], [0.61, 0.0, 0.39], [0.48, 0.52, 0.0]]
+    [[0.0, 0.58, 0.42], [0.57, 0.0, 0.43], [0.49, 0.51, 0.0]]
     """
     k = targets.shape[1]
     size = targets.sum(axis=0)[:, None]
