@@ -41,3 +41,14 @@ TRAINERS.add(
         hurts="Its onset says that a curve levels off, not that labels are wrong; three forward passes a step.",
     ),
 )
+TRAINERS.add(
+    Entry(
+        "clean-mask-stacker",
+        "labelnoise.segmentation.clean_masks:train_clean_masks",
+        "A few clean masks teach how given outlines differ from right ones; all masks are repaired, then trained on.",
+        "this project; after Yao et al. 2023, Spatial Correction, ICLR, a small clean set shows the bias",
+        formula="argmax softmax(W [d, d_i d_j] + b), d_c the signed distance to the given outline of class c",
+        helps="Outlines that are wrong in the same way in all images, which no training can see.",
+        hurts="Needs clean masks of images that have noisy ones too; unbiased noise is smoothed at best.",
+    ),
+)
