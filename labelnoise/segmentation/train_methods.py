@@ -12,7 +12,7 @@ from torch import nn
 
 from labelnoise.core.trained import Trained
 from labelnoise.core.training.config import TrainConfig
-from labelnoise.core.training.loop import train
+from labelnoise.core.training.loop import Callback, train
 from labelnoise.core.training.result import TrainResult, combine
 from labelnoise.core.training.strategy import Strategy
 from labelnoise.segmentation.dataset import MaskDataset, label_dtype
@@ -85,6 +85,7 @@ def fit(
     schedule: Literal["constant", "cosine", "linear"] = "cosine",
     ema: float | None = 0.97,
     device: Literal["auto", "cpu"] = "cpu",
+    callbacks: Sequence[Callback] = (),
     **config: Any,
 ) -> TrainResult:
     """Train on a `MaskTask`; the remaining options are those of `labelnoise.core.training.config.TrainConfig`."""
@@ -101,7 +102,7 @@ def fit(
         seed=seed,
         **config,
     )
-    return train(task, strategy, made, **dict(parameters or {}))
+    return train(task, strategy, made, callbacks=callbacks, **dict(parameters or {}))
 
 
 def pixel_probs(
