@@ -118,7 +118,9 @@ def run_once(data: Any, noise: str, row: str, seed: int) -> dict[str, Any]:
     torch.set_num_threads(1)
     noisy = corrupted(data, "none" if row in _CLEAN else noise, seed)
     trainer, options = ROWS[row]
-    drawn = np.random.default_rng([seed, 5]).choice(np.flatnonzero(noisy.splits["train"]), N_CLEAN, replace=False)
+    drawn = np.random.default_rng([seed, 5]).choice(
+        np.flatnonzero(noisy.splits["train"]), N_CLEAN, replace=False
+    )
     known = {int(i): data.true_mask(int(i)) for i in drawn}
     if trainer == "clean-mask-stacker":
         options = {**options, "clean": known}
@@ -158,7 +160,9 @@ def show(runs: list[dict[str, Any]]) -> None:
     for part, noise in dict.fromkeys((run["part"], run["noise"]) for run in runs):
         cell = [run for run in runs if (run["part"], run["noise"]) == (part, noise)]
         plain = {run["seed"]: run["mean_iou"] for run in cell if run["row"] == "plain"}
-        print(f"\n{noise} ({part}): IoU per class; mean IoU, sd, less plain; on the training images; CPU s; runs")
+        print(
+            f"\n{noise} ({part}): IoU per class; mean IoU, sd, less plain; on the training images; CPU s; runs"
+        )
         for row in dict.fromkeys(run["row"] for run in cell):
             mine = [run for run in cell if run["row"] == row]
             values = np.array([run["mean_iou"] for run in mine])

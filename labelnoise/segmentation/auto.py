@@ -77,7 +77,9 @@ def train_auto(
     for name in candidates:
         choose(name, [key for key in TRAINERS if key not in ("auto", "clean-mask-stacker")], "candidate")
     if not candidates or len(set(candidates)) < len(candidates) or not 0 < held_out < 1:
-        raise InputError("Give one candidate or more, each once, and a share of held-out images between 0 and 1.")
+        raise InputError(
+            "Give one candidate or more, each once, and a share of held-out images between 0 and 1."
+        )
     outside = background_of(dataset) if background is None else background
     able = [name for name in candidates if name != "signed-distance" or outside is not None] or ["plain"]
     rows = image_splits(dataset)
@@ -86,7 +88,9 @@ def train_auto(
     info: dict[str, Any] = {}
     best = able[0]
     if len(able) > 1 and len(train) < _LEAST and "validation" not in rows:
-        warnings = (f"{len(train)} images are too few to hold some out; {best} was taken without a comparison.",)
+        warnings = (
+            f"{len(train)} images are too few to hold some out; {best} was taken without a comparison.",
+        )
     elif len(able) > 1:
         aside = rows.get("validation", _some(train, held_out, seed))
         trial = _without(dataset, np.setdiff1d(train, aside))

@@ -100,7 +100,7 @@ def clean_masks_of(
                 "Clean masks are missing; give a folder of them (clean=), or name the images whose true labels are "
                 "known (images=)."
             )
-        made = {i: dataset.true_mask(i) for i in wanted}
+        made: dict[int, Any] = {i: dataset.true_mask(i) for i in wanted}
     elif isinstance(clean, Mapping):
         made = {number(key): np.asarray(mask) for key, mask in clean.items()}
     else:
@@ -117,13 +117,19 @@ def clean_masks_of(
     if wanted is not None:
         missing = [dataset.image_ids[i] for i in wanted if i not in made]
         if missing:
-            raise InputError(f"There is no clean mask of image {missing[0]!r}; add it, or leave the image out.")
+            raise InputError(
+                f"There is no clean mask of image {missing[0]!r}; add it, or leave the image out."
+            )
         made = {i: made[i] for i in wanted}
     if not made:
         raise InputError("There is no clean mask; one image at least must have one.")
     for i, mask in made.items():
         assert mask is not None
-        if mask.shape != dataset.size(i) or mask.dtype.kind not in "iu" or mask.max(initial=-1) >= dataset.n_classes:
+        if (
+            mask.shape != dataset.size(i)
+            or mask.dtype.kind not in "iu"
+            or mask.max(initial=-1) >= dataset.n_classes
+        ):
             raise InputError(
                 f"The clean mask of {dataset.image_ids[i]!r} has shape {mask.shape} and classes up to "
                 f"{mask.max(initial=-1)}; {dataset.size(i)} and at most {dataset.n_classes - 1} are needed."

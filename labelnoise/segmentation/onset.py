@@ -21,7 +21,11 @@ from labelnoise.segmentation.dataset import MaskDataset
 if TYPE_CHECKING:
     from labelnoise.core.training.loop import Run
 
-__all__ = ["Curves", "cross_fit_curves"]
+__all__ = ["Curves", "Onsets", "cross_fit_curves", "memorisation_onsets", "onsets_of"]
+
+_DRAWS = 400
+#: A class whose IoU with unseen labels has reached this is being learnt.
+_LEARNT = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +40,15 @@ class Curves:
         Pixels that label and prediction share, predicted pixels, labelled pixels, of every image and class; by the
         network that learnt the image's labels, and by one that did not.
     class_names : tuple of str
+    predicted : dict of int to ndarray of int, shape (pixels,)
+        Image number to the last prediction of the network that did not learn it.
     """
 
     epochs: NDArray[np.int64]
     own: NDArray[np.int64]
     other: NDArray[np.int64]
     class_names: tuple[str, ...]
+    predicted: dict[int, NDArray[Any]]
 
     def iou(self, which: str = "other", weights: NDArray[Any] | None = None) -> NDArray[np.float64]:
         """IoU per measurement and class, (e, K), or (b, e, K) with a row of image weights (b, m) per draw.
@@ -55,6 +62,31 @@ class Curves:
         sums = np.einsum("bm,emks->beks", weights, counts.astype(np.float64), optimize=True)
         union = sums[..., 1] + sums[..., 2] - sums[..., 0]
         return np.asarray(sums[..., 0] / np.maximum(union, 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Onsets:
+    """When classes begin to be memorised.
+
+    Attributes
+    ----------
+    epoch : tuple of int or None
+        Per class the first measurement at which labels are memorised; None where that is never sure.
+    peak : tuple of int
+        Per class when agreement with unseen labels, a mean of three measurements, was highest.
+    confidence : ndarray of float, shape (e, K)
+        Share of bootstrap draws in which seen labels were ahead by more than the margin.
+    ahead : ndarray of float, shape (e, K)
+        IoU with labels seen less that with labels not seen.
+    usual : ndarray of float, shape (K,)
+        The same, at most, on planted labels.
+    """
+
+    epoch: tuple[int | None, ...]
+    peak: tuple[int, ...]
+    confidence: NDArray[np.float64]
+    ahead: NDArray[np.float64]
+    usual: NDArray[np.float64]
 
 
 def image_counts(run: Run, split: Split) -> NDArray[np.int64]:
@@ -108,19 +140,22 @@ def cross_fit_curves(
         Of `labelnoise.segmentation.train_methods.fit`.
     """
     from labelnoise.segmentation.mask_task import MaskTask, Pictures, image_splits
-    from labelnoise.segmentation.train_methods import fit
+    from labelnoise.segmentation.train_methods import fit, pixel_probs
 
     used = image_splits(dataset)["train"] if rows is None else np.asarray(rows, dtype=np.int64)
     if len(used) < 4:
         raise InputError(f"{len(used)} images cannot be halved; 4 labelled ones or more are needed.")
     if epochs < points or points < 4:
-        raise InputError(f"{points} measurements in {epochs} epochs are not possible; take 4 or more, and epochs.")
+        raise InputError(
+            f"{points} measurements in {epochs} epochs are not possible; take 4 or more, and epochs."
+        )
     order = generator(seed, "halves of images").permutation(len(used))
     halves = [np.sort(order[i::2]) for i in range(2)]
     pictures = Pictures(dataset, longest)
     every = max(1, epochs // points)
     own: dict[int, NDArray[np.int64]] = {}
     other: dict[int, NDArray[np.int64]] = {}
+    predicted: dict[int, NDArray[Any]] = {}
     for number, half in enumerate(halves):
         rest = halves[1 - number]
         task = MaskTask(
@@ -139,14 +174,129 @@ def cross_fit_curves(
                     kept[epoch][where] = image_counts(run, split)  # type: ignore[arg-type]
 
         settings = {"ema": None, "select": "last", **options}
-        fit(task, 2 * seed + number, epochs=epochs, callbacks=(watch,), **settings)
+        made = fit(task, 2 * seed + number, epochs=epochs, callbacks=(watch,), **settings)
+        for image, probs in pixel_probs(made.models, dataset, pictures, used[rest].tolist()):
+            predicted[image] = probs.argmax(axis=1).astype(dataset.given.dtype)
     measured = sorted(own)
     return Curves(
         epochs=np.array(measured),
         own=np.stack([own[epoch] for epoch in measured]),
         other=np.stack([other[epoch] for epoch in measured]),
         class_names=dataset.class_names,
+        predicted=predicted,
     )
+
+
+def onsets_of(
+    curves: Curves,
+    planted: Curves,
+    *,
+    seed: int = 0,
+    margin: float = 0.1,
+    confidence: float = 0.95,
+    runs: int = 2,
+) -> Onsets:
+    """From which measurement on networks agree with labels that they saw more than learning explains.
+
+    Parameters
+    ----------
+    curves : Curves
+        On the labels given.
+    planted : Curves
+        Of the same images and settings on labels that networks can learn, so that what those that saw them have
+        ahead is what a finite number of images costs.
+    seed : int
+        Of the bootstrap.
+    margin : float
+        By how much IoU must be ahead beyond that.
+    confidence : float
+        Share of bootstrap draws of images in which it must be.
+    runs : int
+        Measurements in a row.
+
+    Returns
+    -------
+    Onsets
+
+    Examples
+    --------
+    >>> seen = np.tile(np.array([[[50, 50, 50]], [[90, 90, 90]]])[:, None], (1, 20, 1, 1))
+    >>> seen = np.concatenate([seen, seen[1:]])
+    >>> unseen = seen.copy()
+    >>> unseen[1:, ..., 0] = 50
+    >>> make = lambda other: Curves(epochs=np.array([4, 8, 12]), own=seen, other=other, class_names=("a",),
+    ...                             predicted={})
+    >>> onsets_of(make(unseen), make(seen)).epoch, onsets_of(make(unseen), make(unseen)).epoch
+    ((8,), (None,))
+    """
+    if curves.own.shape[1] != planted.own.shape[1]:
+        raise InputError("The planted curves are of other images; measure both on the same ones.")
+    m = curves.own.shape[1]
+    weights = generator(seed, "images, drawn").multinomial(m, np.full(m, 1 / m), size=_DRAWS)
+    ahead = curves.iou("own", weights) - curves.iou("other", weights)
+    usual = (planted.iou("own", weights) - planted.iou("other", weights)).max(axis=1)
+    sure = ((ahead - usual[:, None]) > margin).mean(axis=0)
+    other = curves.iou("other")
+    # Before a class is found in unseen images at all, two networks differ by chance.
+    sure[np.maximum.accumulate(other, axis=0) < _LEARNT] = 0.0
+    streak = np.ones(sure.shape, dtype=bool)
+    for shift in range(runs):
+        moved = np.zeros_like(streak)
+        moved[: len(sure) - shift] = sure[shift:] >= confidence
+        streak &= moved
+    fired = [int(curves.epochs[np.flatnonzero(s)[0]]) if s.any() else None for s in streak.T]
+    smooth = np.stack(
+        [
+            np.convolve(c, np.ones(3), "same") / np.convolve(np.ones(len(c)), np.ones(3), "same")
+            for c in other.T
+        ]
+    )
+    return Onsets(
+        epoch=tuple(fired),
+        peak=tuple(int(curves.epochs[int(c.argmax())]) for c in smooth),
+        confidence=sure,
+        ahead=curves.iou("own") - other,
+        usual=(planted.iou("own") - planted.iou("other")).max(axis=0),
+    )
+
+
+def memorisation_onsets(
+    dataset: MaskDataset,
+    seed: int,
+    *,
+    margin: float = 0.1,
+    confidence: float = 0.95,
+    **options: Any,
+) -> tuple[Onsets, Curves, Curves]:
+    """Cross-fit twice, on the given labels and on predicted ones, and test each class for memorisation.
+
+    Parameters
+    ----------
+    dataset : MaskDataset
+        With images.
+    seed : int
+    margin, confidence
+        Of `onsets_of`.
+    **options
+        Of `cross_fit_curves`.
+
+    Returns
+    -------
+    Onsets
+    Curves
+        On the labels given.
+    Curves
+        On the planted labels: what the network that had not seen an image predicted there in the end.
+    """
+    from dataclasses import replace
+
+    curves = cross_fit_curves(dataset, seed, **options)
+    given = dataset.given.copy()
+    for image, labels in curves.predicted.items():
+        window = dataset.window(image)
+        given[window] = np.where(given[window] >= 0, labels, given[window])
+    planted = cross_fit_curves(replace(dataset, given=given, true=None), seed, **options)
+    return onsets_of(curves, planted, seed=seed, margin=margin, confidence=confidence), curves, planted
 
 
 def _without_truth(dataset: MaskDataset) -> MaskDataset:
