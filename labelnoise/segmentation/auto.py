@@ -16,7 +16,7 @@ from labelnoise.segmentation.dataset import MaskDataset
 from labelnoise.segmentation.evaluation import ConfusionCounts
 from labelnoise.segmentation.mask_task import image_splits
 
-__all__ = ["agreement_by_image", "compared", "train_auto"]
+__all__ = ["agreement_by_image", "compared", "train_auto", "try_candidates"]
 
 #: Fewer labelled images than these are not divided further.
 _LEAST = 8
@@ -92,16 +92,9 @@ def train_auto(
             f"{len(train)} images are too few to hold some out; {best} was taken without a comparison.",
         )
     elif len(able) > 1:
-        aside = rows.get("validation", _some(train, held_out, seed))
-        trial = _without(dataset, np.setdiff1d(train, aside))
-        counts = {}
-        for name in able:
-            made = _trained(name, trial, seed, outside, longest, options)
-            counts[name] = agreement_by_image(dataset, made.predicted, aside)
-        info = compared(counts, seed)
-        gains = info["gain"]
-        better = [name for name in able[1:] if gains[name] > info["standard_error"][name]]
-        best = max(better, key=lambda name: gains[name], default=best)
+        best, info = try_candidates(
+            dataset, seed, candidates=able, held_out=held_out, background=outside, longest=longest, **options
+        )
     result = _trained(best, dataset, seed, outside, longest, options)
     return replace(
         result,
@@ -109,6 +102,43 @@ def train_auto(
         warnings=(*result.warnings, *warnings),
         info={"chosen": best, **info, **dict(result.info)},
     )
+
+
+def try_candidates(
+    dataset: MaskDataset,
+    seed: int,
+    *,
+    candidates: Sequence[str],
+    held_out: float = 0.25,
+    background: int | None = None,
+    longest: int | None = 256,
+    **options: Any,
+) -> tuple[str, dict[str, Any]]:
+    """Which trainer agrees best with labels that it did not see, and by how much.
+
+    Parameters
+    ----------
+    dataset, seed, candidates, held_out, background, longest, **options
+        Of `train_auto`.
+
+    Returns
+    -------
+    str
+        The first, unless another is better by more than a standard error.
+    dict
+        As `compared` returns it.
+    """
+    rows = image_splits(dataset)
+    aside = rows.get("validation", _some(rows["train"], held_out, seed))
+    trial = _without(dataset, np.setdiff1d(rows["train"], aside))
+    counts = {}
+    for name in candidates:
+        made = _trained(name, trial, seed, background, longest, options)
+        counts[name] = agreement_by_image(dataset, made.predicted, aside)
+    info = compared(counts, seed)
+    gains = info["gain"]
+    better = [name for name in candidates[1:] if gains[name] > info["standard_error"][name]]
+    return max(better, key=lambda name: float(gains[name]), default=candidates[0]), info
 
 
 def agreement_by_image(
@@ -135,8 +165,9 @@ def compared(counts: Mapping[str, NDArray[np.int64]], seed: int = 0) -> dict[str
     Examples
     --------
     >>> one = np.array([[[8, 10, 10]], [[8, 10, 10]]])
-    >>> compared({"a": one, "b": one + [1, 0, 0]})
-    {'held_out_mean_iou': {'a': 0.6667, 'b': 0.8182}, 'gain': {'a': 0.0, 'b': 0.1515}, 'standard_error': {'a': 0.0, 'b': 0.0}}
+    >>> found = compared({"a": one, "b": one + [1, 0, 0]})
+    >>> found["held_out_mean_iou"], found["gain"]["b"], found["standard_error"]["b"]
+    ({'a': 0.6667, 'b': 0.8182}, 0.1515, 0.0)
     """
     names = list(counts)
     m = len(counts[names[0]])
