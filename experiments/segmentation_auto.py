@@ -39,7 +39,9 @@ def case(name: str, seed: int) -> Any:
     if name.endswith("displaced"):
         clean = data.with_labels(data.true, true=None)
         drawn = displacement(clean.take(np.flatnonzero(train)), 0.1, seed)
-        data = data.with_labels(np.concatenate([drawn.labels, data.true[len(drawn.labels) :]]), true=data.true)
+        data = data.with_labels(
+            np.concatenate([drawn.labels, data.true[len(drawn.labels) :]]), true=data.true
+        )
     given = data.given.copy()
     for i in np.flatnonzero(~train):
         given[data.window(i)] = -1
@@ -82,7 +84,12 @@ def _coco(seed: int) -> tuple[Any, int]:
     for i in range(full.n_images):
         objects = full.objects[i]
         made = coco_n(
-            objects, full.size(i), LEVELS["hard"], seed=seed, image_id=full.image_ids[i], n_classes=full.n_classes
+            objects,
+            full.size(i),
+            LEVELS["hard"],
+            seed=seed,
+            image_id=full.image_ids[i],
+            n_classes=full.n_classes,
         )
         masks.append(repaint(full.mask(i), objects, made))
     names = ("background", "person", "object")
@@ -155,7 +162,10 @@ def show(runs: list[dict[str, Any]]) -> None:
         mine = [run for run in runs if run["case"] == name]
         own = [run["mean_iou"]["auto"] - run["mean_iou"]["plain"] for run in mine]
         gains += own
-        means = {key: round(float(np.mean([run["mean_iou"][key] for run in mine])), 3) for key in mine[0]["mean_iou"]}
+        means = {
+            key: round(float(np.mean([run["mean_iou"][key] for run in mine])), 3)
+            for key in mine[0]["mean_iou"]
+        }
         wrong = np.mean([run["wrong"] for run in mine])
         chosen = [run["chosen"] for run in mine]
         print(f"{name:16s} {wrong:.3f} {means} {np.mean(own):+.3f} ({min(own):+.3f}) {chosen} {len(mine)}")

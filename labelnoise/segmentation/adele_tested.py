@@ -130,7 +130,7 @@ def train_tested_adele(
     epochs: int = 60,
     background: int = 0,
     threshold: float = 0.8,
-    margin: float = 0.1,
+    margin: float = 0.2,
     longest: int | None = 256,
     parameters: Mapping[str, Any] | None = None,
     **options: Any,
@@ -148,7 +148,7 @@ def train_tested_adele(
     threshold : float
         Least tempered probability of a correction.
     margin : float
-        Of `labelnoise.segmentation.onset.onsets_of`.
+        The threshold of `labelnoise.segmentation.onset.onsets_of`.
     longest : int, optional
     parameters : mapping, optional
         More of `TestedAdele`.
@@ -159,7 +159,7 @@ def train_tested_adele(
     -------
     Trained
         ``info``: onset and peak per class (epochs of a network on half of the images), how far labels seen were
-        ahead of labels not seen, and what is usual; the number of pixels corrected in the end.
+        ahead of labels not seen; the number of pixels corrected in the end.
 
     Examples
     --------
@@ -175,10 +175,10 @@ def train_tested_adele(
     task_options = {key: options[key] for key in task_keys if key in options}
     rest = {key: value for key, value in options.items() if key not in task_keys}
     points = max(4, min(12, epochs // 2))
-    found, curves, _ = memorisation_onsets(
+    found, curves = memorisation_onsets(
         dataset,
         seed,
-        margin=margin,
+        threshold=margin,
         epochs=max(epochs, points),
         points=points,
         longest=longest,
@@ -209,7 +209,6 @@ def train_tested_adele(
             "onsets": {names[c]: epoch for c, epoch in fired.items()},
             "peaks": {names[c]: found.peak[c] for c in range(len(names)) if c != background},
             "ahead": {names[c]: round(float(v), 3) for c, v in enumerate(found.ahead.max(axis=0))},
-            "usual": {names[c]: round(float(v), 3) for c, v in enumerate(found.usual)},
             "corrected": int(made.history[-1]["corrected"]),
         },
     )
