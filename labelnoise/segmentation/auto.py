@@ -31,6 +31,7 @@ def train_auto(
     held_out: float = 0.25,
     background: int | None = None,
     longest: int | None = 256,
+    epochs: int | None = None,
     **options: Any,
 ) -> Trained:
     """Train each candidate without some images, take the one that agrees best with their labels, train it on all.
@@ -49,6 +50,8 @@ def train_auto(
         The class that surrounds the others; by default the one called so. Without it signed distances are no
         candidate.
     longest : int, optional
+    epochs : int, optional
+        Of every candidate; by default each has its own.
     **options
         Passed to every candidate.
 
@@ -74,6 +77,8 @@ def train_auto(
     from labelnoise.segmentation.distance_methods import background_of
     from labelnoise.segmentation.trainers import TRAINERS
 
+    if epochs is not None:
+        options["epochs"] = epochs
     for name in candidates:
         choose(name, [key for key in TRAINERS if key not in ("auto", "clean-mask-stacker")], "candidate")
     if not candidates or len(set(candidates)) < len(candidates) or not 0 < held_out < 1:

@@ -213,6 +213,7 @@ def train_clean_masks(
     clean: str | None = None,
     images: list[str] | None = None,
     method: str = "signed-distance",
+    epochs: int = 60,
     **options: Any,
 ) -> Trained:
     """Repair the masks with a few clean ones, then train on the repaired ones.
@@ -228,6 +229,7 @@ def train_clean_masks(
         Names of the clean images.
     method : str
         Trainer of the second step. "signed-distance" learns without offsets, as the bias is gone.
+    epochs : int
     **options
         Of that trainer.
 
@@ -249,10 +251,10 @@ def train_clean_masks(
         raise InputError("The second step cannot be this trainer itself; name another (method=).")
     made = repair_by_clean_masks(dataset, seed, clean=clean, images=images)
     if method == "signed-distance":
-        options = {"offsets": False, "epochs": 60, **options}
+        options = {"offsets": False, **options}
     entry = TRAINERS[method]
     repaired = replace(dataset, given=made.labels, true=None)
-    trained: Trained = entry.load()(repaired, seed, **{**entry.options, **options})
+    trained: Trained = entry.load()(repaired, seed, **{**entry.options, "epochs": epochs, **options})
     warnings = list(trained.warnings)
     if made.agreement < made.before:
         warnings.append(
