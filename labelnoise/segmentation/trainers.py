@@ -22,7 +22,8 @@ TRAINERS.add(
         helps="Outlines too wide in some images and too narrow in others: .779 on three draws (.767 to .803), plain .498 "
         "on two of them, of which shifts, scales and class weights, which plain lacks, and 80 instead of 60 epochs "
         "are a part.",
-        hurts="Needs a background class, else it is plain training; worse the more pixels are wrong; blind to outlines displaced alike in all images.",
+        hurts="Needs a background class, else it is plain training; worse the more pixels are wrong; "
+        "blind to outlines displaced alike in all images.",
     ),
     Entry(
         "plain",
