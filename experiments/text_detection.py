@@ -58,9 +58,14 @@ def main() -> None:
     lines = asked.json.read_text().splitlines() if asked.json.exists() else []
     done = [json.loads(line) for line in lines]
     domain = TextDomain()
-    kinds: list[tuple[str, dict[str, Any]]] = [("confident-learning", {}), ("calibrated", {})]
+    kinds: list[tuple[str, dict[str, Any]]] = [
+        ("confident-learning", {}),
+        ("calibrated", {}),
+        ("calibrated", {"names": 1.0}),
+    ]
     if asked.encoder:
         kinds.append(("calibrated", {"encoder": asked.encoder}))
+        kinds.append(("calibrated", {"encoder": asked.encoder, "names": 1.0}))
     for number in asked.sets.split(","):
         data = first_sentences(domain.load(f"NoisyNER-{number}"), asked.sentences)
         wrong = data.is_wrong
@@ -71,7 +76,7 @@ def main() -> None:
                     "set": number,
                     "seed": seed,
                     "sentences": data.n_sentences,
-                    "method": method + ("+encoder" if options else ""),
+                    "method": method + "".join(f"+{name}" for name in options),
                 }
                 if any(all(row[name] == value for name, value in key.items()) for row in done):
                     continue
