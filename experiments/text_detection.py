@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 
 from labelnoise.core.crossval import fold_ids
+from labelnoise.core.decision import decide
 from labelnoise.core.evaluation import detection_metrics
 from labelnoise.core.random import generator
 from labelnoise.text.baselines import tag_probs
-from labelnoise.text.calibrated import judge_types
+from labelnoise.text.calibrated import judge_types, probability_right
 from labelnoise.text.capitals import capitalised, raise_to_share
 from labelnoise.text.dataset import TextDataset
 from labelnoise.text.domain import TextDomain
@@ -66,8 +67,8 @@ def span_rows(data: TextDataset, seed: int, encoded: Any, names: float) -> dict[
     given = type_ids(data.given)
     found = {}
 
-    def note(method: str, types: Any) -> None:
-        answer = span_average_precision(data, rank_spans(data, types))
+    def note(method: str, types: Any, unweighed: Any = None) -> None:
+        answer = span_average_precision(data, rank_spans(data, types, unweighed))
         found[method] = {kind: round(value["ap"], 4) for kind, value in answer.items()}
         found["errors"] = {kind: value["n"] for kind, value in answer.items()}
         found["chance"] = {kind: value["chance"] for kind, value in answer.items()}
@@ -83,8 +84,24 @@ def span_rows(data: TextDataset, seed: int, encoded: Any, names: float) -> dict[
         note("self-confidence, encoder", by_type(probs))
     group = capitalised(data.tokens, data.starts)
     judged = judge_types(data, seed, encoded=encoded)
-    note("calibrated", judged.truth)
-    note("calibrated, names told", raise_to_share(judged.probs, given, group, names))
+    note("calibrated", judged.truth, judged.probs)
+    told = raise_to_share(judged.probs, given, group, names)
+    note("calibrated, names told", raise_to_share(judged.truth, given, group, names), told)
+    # The same answer that detection gives with names told, without judging again.
+    p_wrong = 1.0 - probability_right(data, told)
+    wrong = data.is_wrong
+    assert wrong is not None
+    found["names told, tags"] = {
+        "wrong": int(wrong.sum()),
+        "expected": round(float(p_wrong.sum())),
+        **{
+            name: round(float(value), 4)
+            for name, value in detection_metrics(wrong, p_wrong, flagged=decide(p_wrong)).items()
+            if name in ("auroc", "average_precision", "precision", "recall")
+        },
+        "recall_at_precision_75": round(recall_at(0.75, wrong, p_wrong), 4),
+        "names_in_truth": round(float((np.asarray(data.true)[group] > 0).mean()), 4),
+    }
     return found
 
 
@@ -102,6 +119,7 @@ def main() -> None:
         "--names", type=float, default=1.0, help="told share of names among capitalised words"
     )
     parser.add_argument("--spans", action="store_true", help="rank entities by kind of error instead")
+    parser.add_argument("--methods", default="", help="only methods whose name has this")
     parser.add_argument("--resamples", type=int, default=3)
     asked = parser.parse_args()
     lines = asked.json.read_text().splitlines() if asked.json.exists() else []
@@ -115,6 +133,7 @@ def main() -> None:
         ("calibrated, encoder", "calibrated", {"resamples": asked.resamples}, True),
         ("calibrated, encoder, names told", "calibrated", {"names": asked.names}, True),
     ]
+    kinds = [kind for kind in kinds if asked.methods in kind[0]]
     if asked.spans:
         kinds = [("spans", "", {}, bool(asked.encoder))]
     for number in asked.sets.split(","):

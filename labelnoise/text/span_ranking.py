@@ -16,9 +16,9 @@ from labelnoise.text.spans import KINDS, compare_spans
 __all__ = ["RankedSpans", "rank_spans", "span_average_precision"]
 
 #: Tokens without a tag that are names with less than this probability are not proposed.
-LEAST = 0.02
+LEAST = 0.002
 #: A proposed entity ends where the probability falls below this share of its largest.
-TRIM = 0.3
+TRIM = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,9 @@ class RankedSpans:
     missing_score: NDArray[np.float64]
 
 
-def rank_spans(dataset: TextDataset, probs: NDArray[Any]) -> RankedSpans:
+def rank_spans(
+    dataset: TextDataset, probs: NDArray[Any], unweighed: NDArray[Any] | None = None
+) -> RankedSpans:
     """Score entities from P(type) of each token.
 
     Parameters
@@ -49,6 +51,9 @@ def rank_spans(dataset: TextDataset, probs: NDArray[Any]) -> RankedSpans:
     dataset : TextDataset
     probs : ndarray, shape (n, 1 + types)
         "O" first; with the given tag weighed in (``labelnoise.text.calibrated.judge_types(...).truth``) or not.
+    unweighed : ndarray, shape (n, 1 + types), optional
+        For missing entities instead: without the given tag weighed in, as fitted confusions that trust "O" too much
+        hide them (``judge_types(...).probs``).
 
     Returns
     -------
@@ -83,7 +88,8 @@ def rank_spans(dataset: TextDataset, probs: NDArray[Any]) -> RankedSpans:
             kept = float(inside[:, own].max())
             doubts += [kept * (1.0 - inside[0, own]), kept * (1.0 - inside[-1, own])]
         extent[place] = max(doubts, default=0.0)
-    missing, score = _proposed(dataset, kind, 1.0 - p[:, 0], p[:, 1:].argmax(axis=1))
+    free = p if unweighed is None else np.asarray(unweighed, dtype=np.float64)
+    missing, score = _proposed(dataset, kind, 1.0 - free[:, 0], free[:, 1:].argmax(axis=1))
     return RankedSpans(spurious, other, extent, missing, score)
 
 
