@@ -67,6 +67,9 @@ class Bilingual:
         Neighbours that confirm a label.
     seed : int
         Draws the held-out source sentences where no "val" split is known; nothing else is random.
+    centred : bool
+        Take each text's mean from its features. A multilingual encoder says of every token which language it is
+        in; that part helps no tag and keeps the languages apart (Libovicky, Rosa, Fraser 2020, Findings of EMNLP).
 
     Raises
     ------
@@ -83,6 +86,7 @@ class Bilingual:
         encoded: ArrayLike,
         k: int = 500,
         seed: int = 0,
+        centred: bool = True,
     ) -> None:
         if translated is not None and translated.class_names != source.class_names:
             raise InputError(
@@ -94,6 +98,8 @@ class Bilingual:
         parts = [source, *([translated] if translated is not None else []), target]
         x = as_features(encoded, n=sum(part.n_units for part in parts))
         pieces = np.split(x, np.cumsum([part.n_units for part in parts])[:-1])
+        if centred:
+            pieces = [piece - piece.mean(axis=0) for piece in pieces]
         self.source, self.translated, self.target, self.k = source, translated, target, k
         self.source_features, self.target_features = pieces[0], pieces[-1]
         train, self.validation = _source_splits(source, seed)
@@ -142,7 +148,8 @@ def colada_rounds(
     mu: float = 1.0,
     model: bool = True,
     instance: bool = True,
-    l2: float = 1.0,
+    soft: bool = True,
+    l2: float = 100.0,
     iterations: int = 40,
 ) -> Iterator[Round]:
     """Fit round after round; the first one yielded is the model of the source alone.
@@ -161,6 +168,9 @@ def colada_rounds(
         self-training).
     instance : bool
         False sets all weights to 1.
+    soft : bool
+        The target text teaches with the probabilities of its tags; False as in the paper with the tags alone, which
+        a head that is fitted anew cannot undo in the next round.
     l2, iterations :
         Of `labelnoise.core.softmax_regression.fit_softmax`.
 
@@ -200,9 +210,11 @@ def colada_rounds(
             teacher = fit(texts.noisy_features, share * one[texts.noisy] + (1 - share) * weight[:, None] * p)
             record["translated_weight"] = round(float(weight.mean()), 4)
             record["translated_agreement"] = round(float((p.argmax(axis=1) == texts.noisy).mean()), 4)
-        tags = valid_tags(teacher.predict(texts.text_features), texts.text_starts)
+        judged = teacher.predict(texts.text_features)
+        judged = judged / judged.sum(axis=1, keepdims=True)
+        tags = valid_tags(judged, texts.text_starts)
         weight = confirm("text_neighbours", tags)
-        current = fit(texts.text_features, one[tags] * weight[:, None])
+        current = fit(texts.text_features, (judged if soft else one[tags]) * weight[:, None])
         record["target_weight"] = round(float(weight.mean()), 4)
         record["target_entities"] = len(spans_of(tags, starts=texts.text_starts))
         record["source_val_f1"] = _source_f1(texts, current)
@@ -218,6 +230,7 @@ def colada(
     seed: int = 0,
     select: str = "source",
     k: int = 500,
+    centred: bool = True,
     **options: Any,
 ) -> Trained:
     """Tag a language without gold tags: a softmax head on an encoder, cleaned over rounds by collaboration.
@@ -228,7 +241,7 @@ def colada(
 
     Parameters
     ----------
-    source, translated, target, encoded, seed, k :
+    source, translated, target, encoded, seed, k, centred :
         See `Bilingual`.
     select : {"source", "last", "target"}
         What chooses among the rounds from 1: entity F1 on the source's validation sentences, the number of the
@@ -273,7 +286,7 @@ def colada(
     (array([1, 0, 0]), 'entity F1 on validation sentences of the source language', 3)
     """
     choose(select, SELECT, "select")
-    texts = Bilingual(source, translated, target, encoded=encoded, k=k, seed=seed)
+    texts = Bilingual(source, translated, target, encoded=encoded, k=k, seed=seed, centred=centred)
     held: NDArray[np.bool_] | None = None
     if select == "target":
         held = target.masks.get("val")
@@ -310,7 +323,14 @@ def colada(
         }[select],
         chosen=chosen,
         warnings=tuple(warnings),
-        info={"k": k, "seed": seed, "translated": translated is not None, "select": select, **options},
+        info={
+            "k": k,
+            "seed": seed,
+            "translated": translated is not None,
+            "select": select,
+            "centred": centred,
+            **options,
+        },
     )
 
 
