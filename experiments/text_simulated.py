@@ -6,7 +6,7 @@
 Needs ``LABELNOISE_DATA``. A seed draws sentences of NoisyNER's training file; the last ``--tail`` of them are the test, with
 true tags. The noise of the others is the real one; or drawn from the confusion matrix of their tags ("class-dependent",
 as in NoiseBench, but at the real share of wrong entities); or fitted to the real one and replayed at that share ("fitted").
-The tagger is plain, linear in frozen features of the encoder; tags are ranked by its confidence in them, out of fold (three folds).
+The tagger is plain, linear in frozen features of the encoder; tags are ranked by its confidence in them, three folds.
 """
 
 from __future__ import annotations

@@ -26,6 +26,8 @@ __all__ = ["Bilingual", "Round", "colada", "colada_rounds", "entity_f1", "joined
 
 #: Share of the source sentences that is held out where no "val" split is known.
 HELD_OUT = 0.1
+#: Penalties to choose from.
+PENALTIES = (1.0, 10.0, 100.0, 1000.0)
 SELECT = ("source", "last", "target")
 
 
@@ -148,8 +150,8 @@ def colada_rounds(
     mu: float = 1.0,
     model: bool = True,
     instance: bool = True,
-    soft: bool = True,
-    l2: float = 100.0,
+    soft: bool | None = None,
+    l2: float | None = None,
     iterations: int = 40,
 ) -> Iterator[Round]:
     """Fit round after round; the first one yielded is the model of the source alone.
@@ -168,10 +170,14 @@ def colada_rounds(
         self-training).
     instance : bool
         False sets all weights to 1.
-    soft : bool
-        The target text teaches with the probabilities of its tags; False as in the paper with the tags alone, which
-        a head that is fitted anew cannot undo in the next round.
-    l2, iterations :
+    soft : bool, optional
+        Whether the target text teaches with the probabilities of its tags, or as in the paper with the tags alone. By
+        default only without a translation: then hard tags, which a head that is fitted anew takes for granted,
+        drift away round by round; with one they win (generated languages, ``tests/text/test_colada.py``).
+    l2 : float, optional
+        Penalty of all heads; by default the one of `PENALTIES` with which the source's own head does best on the
+        source's validation.
+    iterations : int
         Of `labelnoise.core.softmax_regression.fit_softmax`.
 
     Raises
@@ -186,10 +192,11 @@ def colada_rounds(
         raise InputError(f"trust has {len(shares)} numbers; give one for the first round and one for later.")
     n_classes = texts.source.n_classes
     n_kinds = (n_classes + 1) // 2
+    gently = texts.translated is None if soft is None else soft
     one = np.eye(n_classes, dtype=np.float32)
 
     def fit(features: NDArray[Any], targets: NDArray[Any]) -> SoftmaxRegression:
-        return fit_softmax(features, targets, l2=l2, iterations=iterations)
+        return fit_softmax(features, targets, l2=penalty, iterations=iterations)
 
     def confirm(near: str, tags: NDArray[np.int64]) -> NDArray[np.float64]:
         if not instance:
@@ -197,8 +204,15 @@ def colada_rounds(
         found: Neighbourhood = getattr(texts, near)
         return found.weights(type_ids(tags), n_kinds=n_kinds, alpha=alpha, mu=mu)
 
-    current = fit(texts.source_features[texts.train], one[texts.source.given[texts.train]])
-    yield Round(0, current, {"round": 0, "source_val_f1": _source_f1(texts, current)})
+    taught = texts.source_features[texts.train], one[texts.source.given[texts.train]]
+    first = {
+        value: fit_softmax(*taught, l2=value, iterations=iterations)
+        for value in (PENALTIES if l2 is None else (l2,))
+    }
+    score = {value: _source_f1(texts, model) for value, model in first.items()}
+    penalty = max(score, key=lambda value: score[value])
+    current = first[penalty]
+    yield Round(0, current, {"round": 0, "source_val_f1": score[penalty], "l2": penalty})
     for number in track(range(1, rounds + 1), "rounds of collaboration"):
         record: dict[str, Any] = {"round": number}
         teacher = current
@@ -214,7 +228,7 @@ def colada_rounds(
         judged = judged / judged.sum(axis=1, keepdims=True)
         tags = valid_tags(judged, texts.text_starts)
         weight = confirm("text_neighbours", tags)
-        current = fit(texts.text_features, (judged if soft else one[tags]) * weight[:, None])
+        current = fit(texts.text_features, (judged if gently else one[tags]) * weight[:, None])
         record["target_weight"] = round(float(weight.mean()), 4)
         record["target_entities"] = len(spans_of(tags, starts=texts.text_starts))
         record["source_val_f1"] = _source_f1(texts, current)
