@@ -31,7 +31,6 @@ VARIANTS: dict[str, tuple[dict[str, Any], bool]] = {
     "without model collaboration": ({"model": False}, True),
     "without instance collaboration": ({"instance": False}, True),
     "hard tags": ({"soft": False}, True),
-    "not centred, hard tags": ({"soft": False}, False),
 }
 
 
