@@ -20,7 +20,7 @@ from labelnoise.core.crossval import fold_ids
 from labelnoise.core.decision import decide
 from labelnoise.core.detection import CountEstimate, Detection
 from labelnoise.core.stacking import StackerFit, fit_stacker, posterior, predict
-from labelnoise.core.validation import InputError
+from labelnoise.core.validation import InputError, as_rate
 from labelnoise.text.capitals import capitalised, raise_to_share, told_count, widened
 from labelnoise.text.dataset import TextDataset
 from labelnoise.text.evidence import TokenExperts, type_ids
@@ -109,6 +109,7 @@ def detect_calibrated(
     given = type_ids(dataset.given)
     has = given >= 0
     _check(dataset, given, folds=folds, epochs=epochs, resamples=resamples)
+    names = None if names is None else as_rate(names, name="names")
     encoded = token_columns(dataset, encoder, features)
     judged = judge_types(dataset, seed, encoded=encoded, folds=folds, epochs=epochs)
     truth, probs, fit, repeats = judged.truth, judged.probs, judged.fit, judged.repeats
