@@ -17,6 +17,7 @@ from labelnoise.core.dataset import Dataset
 from labelnoise.core.domain import DatasetInfo, Domain, data_root
 from labelnoise.core.registry import Registry
 from labelnoise.core.review.cards import Card
+from labelnoise.core.review.samples import SampleSet, Suggestions
 from labelnoise.core.trained import Trained
 from labelnoise.core.validation import InputError
 
@@ -168,3 +169,10 @@ class AudioDomain(Domain):
 
         assert isinstance(dataset, AudioDataset)
         return clip_cards(dataset, units)
+
+    def export_samples(self, dataset: Dataset, found: Suggestions) -> SampleSet:
+        """Clips with their class or tags, to hear."""
+        from labelnoise.audio.samples import clip_samples
+
+        assert isinstance(dataset, AudioDataset)
+        return clip_samples(dataset, found)

@@ -16,7 +16,7 @@ from labelnoise.core.validation import InputError
 if TYPE_CHECKING:
     from labelnoise.core.review.apply import Provenance
 
-__all__ = ["ReviewVerbs", "check_hash"]
+__all__ = ["ReviewVerbs", "check_hash", "input_files"]
 
 DataOption = Annotated[
     str | None, Parameter(help="The data set that was judged; by default the one that the file names.")
@@ -114,7 +114,7 @@ class ReviewVerbs:
             beside = decisions.with_name(decisions.name.removesuffix(".provenance.json"))
             source = data or str(beside)
             dataset = self._load(source, data_root)
-            check_output(out, inputs=_files(source, decisions), what="--out")
+            check_output(out, inputs=input_files(source, decisions), what="--out")
             restored = undo_decisions(dataset, record)
             written = self.domain.save(restored, out)
             told: dict[str, Any] = {"undone": len(record.changes)}
@@ -122,7 +122,7 @@ class ReviewVerbs:
             made = Decisions.load(decisions)
             self._check_domain(made.domain, decisions, "apply")
             dataset = self._judged(data, made.dataset, made.source, data_root)
-            check_output(out, inputs=_files(data or made.source, decisions), what="--out")
+            check_output(out, inputs=input_files(data or made.source, decisions), what="--out")
             corrected, record = apply_decisions(dataset, made, domain=self.domain.name)
             if not record.changes:
                 raise InputError(
@@ -180,5 +180,6 @@ def check_hash(dataset: Dataset, called: str | None, name: str, wanted: str, pat
         )
 
 
-def _files(source: str, *paths: Path) -> list[Path]:
+def input_files(source: str, *paths: Path) -> list[Path]:
+    """What a verb read and must not overwrite."""
     return [*paths, *([Path(source)] if source and Path(source).exists() else [])]

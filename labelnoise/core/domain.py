@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from labelnoise.core.registry import Registry
 from labelnoise.core.review.cards import Card
 from labelnoise.core.trained import Trained
 from labelnoise.core.validation import InputError, choose
+
+if TYPE_CHECKING:
+    from labelnoise.core.review.samples import SampleSet, Suggestions
 
 __all__ = ["DatasetInfo", "Domain", "data_root", "domain_names", "get_domain", "score_row"]
 
@@ -180,6 +183,18 @@ class Domain(ABC):
         By default the user's id and nothing else; a modality adds what a person has to see or hear.
         """
         return [Card(title=f"{self.unit} {dataset.ids[unit]}") for unit in units]
+
+    def export_samples(self, dataset: Dataset, found: Suggestions) -> SampleSet:
+        """The items that issues are about, with given and suggested labels, for the tools of others.
+
+        By default each unit is an item with one class, shown by its review card; a modality whose items are
+        files, or hold many units, says so here.
+        """
+        from labelnoise.core.review.samples import class_samples
+
+        return class_samples(
+            dataset, found, kind="card", cards=self.review_cards(dataset, found.units.tolist())
+        )
 
     def bench_score(self, dataset: Dataset) -> Any:
         """Mask of the units on which a benchmark scores detection; all labelled units by default."""

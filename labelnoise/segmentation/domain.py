@@ -13,6 +13,7 @@ from labelnoise.core.corruption import Corruption
 from labelnoise.core.dataset import Dataset
 from labelnoise.core.domain import DatasetInfo, Domain, data_root
 from labelnoise.core.registry import Registry
+from labelnoise.core.review.samples import SampleSet, Suggestions
 from labelnoise.core.trained import Trained
 from labelnoise.core.validation import InputError
 from labelnoise.segmentation.dataset import MaskDataset
@@ -167,3 +168,10 @@ class SegmentationDomain(Domain):
             )
         image, y, x = dataset.position(rows)
         return {"image": [dataset.image_ids[i] for i in image], "row": y.tolist(), "column": x.tolist()}
+
+    def export_samples(self, dataset: Dataset, found: Suggestions) -> SampleSet:
+        """Pictures with the outlines of given and suggested objects."""
+        from labelnoise.segmentation.samples import image_samples
+
+        assert isinstance(dataset, MaskDataset)
+        return image_samples(dataset, found)

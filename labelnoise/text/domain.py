@@ -14,6 +14,7 @@ from labelnoise.core.dataset import Dataset
 from labelnoise.core.domain import DatasetInfo, Domain, data_root
 from labelnoise.core.registry import Registry
 from labelnoise.core.review.cards import Card
+from labelnoise.core.review.samples import SampleSet, Suggestions
 from labelnoise.core.trained import Trained
 from labelnoise.core.validation import InputError
 from labelnoise.text.dataset import TextDataset, entity_noise
@@ -174,3 +175,10 @@ class TextDomain(Domain):
 
         assert isinstance(dataset, TextDataset)
         return token_cards(dataset, units)
+
+    def export_samples(self, dataset: Dataset, found: Suggestions) -> SampleSet:
+        """Sentences with their entities by character."""
+        from labelnoise.text.samples import sentence_samples
+
+        assert isinstance(dataset, TextDataset)
+        return sentence_samples(dataset, found)
