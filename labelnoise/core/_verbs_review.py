@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -12,9 +12,6 @@ from labelnoise.core.domain import Domain
 from labelnoise.core.files import check_output
 from labelnoise.core.issues import IssueTable
 from labelnoise.core.validation import InputError
-
-if TYPE_CHECKING:
-    from labelnoise.core.review.apply import Provenance
 
 __all__ = ["ReviewVerbs", "check_hash", "input_files"]
 
@@ -100,6 +97,7 @@ class ReviewVerbs:
         from labelnoise.core.review.apply import (
             Provenance,
             apply_decisions,
+            as_written,
             provenance_path,
             summary,
             undo_decisions,
@@ -129,7 +127,13 @@ class ReviewVerbs:
                     f"The {record.reviewed} decisions of {str(decisions)!r} change no label; there is nothing to write."
                 )
             written = self.domain.save(corrected, out)
-            record = self._as_written(out, record)
+            try:
+                record = as_written(record, dataset, self.domain.load(str(out)))
+            except InputError:
+                for path in written:
+                    if path.is_file():
+                        path.unlink()
+                raise
             beside = provenance_path(out)
             record.save(beside)
             written = [*written, beside]
@@ -144,12 +148,6 @@ class ReviewVerbs:
         else:
             print(f"{told['changed']:,} labels changed, {told['kept']:,} decisions kept theirs")
         print(f"written: {', '.join(str(path) for path in written)}")
-
-    def _as_written(self, out: Path, record: Provenance) -> Provenance:
-        """The record with the hash of what a reader of the written file will find."""
-        from dataclasses import replace
-
-        return replace(record, after=self.domain.load(str(out)).content_hash())
 
     def _judged(self, data: str | None, name: str, source: str, root: Path | None) -> Dataset:
         """The data set that a file is about: as asked for, else by its path, else by its name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -118,7 +119,7 @@ def _hint(to: str, samples: Sequence[Sample], out: Path) -> str:
     if root is not None:
         hint += (
             "; start Label Studio with LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and "
-            f"LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={root}"
+            f"LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={shlex.quote(str(root))}, and add the media's folder as local storage"
         )
     return hint
 
@@ -151,9 +152,9 @@ def _absolute(media: MediaFile) -> MediaFile:
 
 
 def _root(samples: Sequence[Sample]) -> Path | None:
-    """The folder that holds all media."""
+    """The folder above the one that holds all media: Label Studio serves folders in its root, not the root."""
     folders = {str(sample.media.path.parent) for sample in samples if sample.media and sample.media.path}
-    return Path(os.path.commonpath(sorted(folders))) if folders else None
+    return Path(os.path.commonpath(sorted(folders))).parent if folders else None
 
 
 # ------------------------------------------------------------------------------------------ Label Studio
