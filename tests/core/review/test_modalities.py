@@ -81,9 +81,8 @@ MADE: dict[str, Callable[[], tuple[Dataset, str]]] = {
 }
 
 
-def found_in(data: Dataset, name: str, out: str) -> IssueTable:
+def found_in(data: Dataset, true: Any, name: str, out: str) -> IssueTable:
     """A table of the first wrong labels, as sure as their order; every other one of a kind that attacks."""
-    true = np.asarray(MADE_TRUE[name])
     wrong = np.flatnonzero(true != data.given)[:ROWS]
     assert len(wrong) == ROWS
     p_wrong = np.full(data.n_units, 0.01)
@@ -109,21 +108,17 @@ def found_in(data: Dataset, name: str, out: str) -> IssueTable:
     return table
 
 
-MADE_TRUE: dict[str, Any] = {}
-
-
 @pytest.fixture(params=sorted(MADE))
 def reviewed(request, tmp_path, monkeypatch, capsys):
     """A modality's data with hostile names as a file of the user's, its issues, and a way to type commands."""
     monkeypatch.chdir(tmp_path)
     name = request.param
     made, file = MADE[name]()
-    MADE_TRUE[name] = made.true
     domain = get_domain(name)
     domain.save(replace(made, true=None), Path(file))
-    data = domain.load(file)
+    data = replace(domain.load(file), source=file)  # as detect notes it
     assert data.class_names == made.class_names
-    table = found_in(data, name, "issues.csv")
+    table = found_in(data, made.true, name, "issues.csv")
 
     def call(*arguments: object) -> tuple[int, str, str]:
         code = run(build_root, [name, *map(str, arguments)])
@@ -150,7 +145,7 @@ async def drive(browser: Browser, page: Path, folder: Path, third: int) -> None:
     await browser.evaluate(with_value("kind", SVG))
     assert await browser.evaluate(LISTED) == ROWS // 2
     await browser.evaluate(with_value("kind", ""))
-    await browser.evaluate(with_value("least", "0.8"))
+    await browser.evaluate(with_value("least", "0.79"))
     assert await browser.evaluate(LISTED) == 4  # .95, .90, .85, .80
     await browser.evaluate(with_value("least", "0"))
     await browser.press("a")
