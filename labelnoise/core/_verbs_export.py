@@ -59,7 +59,11 @@ class ExportVerb(ReviewVerbs):
             from labelnoise.core._verbs_show import print_json
 
             print_json(
-                {"samples": made.samples, "issues": len(table), "written": [str(path) for path in made.written]}
+                {
+                    "samples": made.samples,
+                    "issues": len(table),
+                    "written": [str(path) for path in made.written],
+                }
             )
             return
         print(f"written: {', '.join(str(path) for path in made.written)} with {made.samples:,} items")

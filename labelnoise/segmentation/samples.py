@@ -41,7 +41,9 @@ def image_samples(dataset: MaskDataset, found: Suggestions) -> SampleSet:
         A data set without pictures.
     """
     if dataset.images is None:
-        raise InputError(f"{dataset.name} has masks without pictures; put the images beside them and detect anew.")
+        raise InputError(
+            f"{dataset.name} has masks without pictures; put the images beside them and detect anew."
+        )
     first = 1 if dataset.class_names[0] == BACKGROUND else 0
     wanted, doubts = found.labels(dataset), found.doubts(dataset)
     # How sure each pixel is of what it is wanted to be.

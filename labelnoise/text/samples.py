@@ -49,9 +49,7 @@ def sentence_samples(dataset: TextDataset, found: Suggestions) -> SampleSet:
                 made.append(
                     Mark(
                         dataset.types[span["type"]],
-                        score=float(np.nanmin(scores))
-                        if suggested and not np.isnan(scores).all()
-                        else None,
+                        score=float(np.nanmin(scores)) if suggested and not np.isnan(scores).all() else None,
                         doubt=None if suggested else float(doubts[first + start : first + end].max()),
                         span=(int(starts[start]), int(ends[end - 1])),
                     )

@@ -60,9 +60,7 @@ class Export:
     hint: str
 
 
-def export_samples(
-    found: SampleSet, header: IssueHeader, *, to: str, out: Path
-) -> Export:
+def export_samples(found: SampleSet, header: IssueHeader, *, to: str, out: Path) -> Export:
     """Write samples for a tool.
 
     Media that are no files yet are written into the folder ``<out without ending>-media`` first, the JSON last.
@@ -199,7 +197,11 @@ def _label_studio(samples: Sequence[Sample], header: IssueHeader, classes: Seque
     for number, sample in enumerate(samples, start=1):
         task: dict[str, Any] = {
             "id": number,
-            "data": {_OBJECTS[sample.kind][1]: _shown(sample, root), "name": sample.name, "doubt": _round(sample.doubt)},
+            "data": {
+                _OBJECTS[sample.kind][1]: _shown(sample, root),
+                "name": sample.name,
+                "doubt": _round(sample.doubt),
+            },
             "meta": {
                 "labelnoise": {
                     "domain": header.domain,

@@ -29,7 +29,9 @@ ROWS = 8
 
 def attack(name: str) -> str:
     """The same without white space and slashes, for names of files and words."""
-    return name.replace("<img src=x ", "<img\x0csrc=x\x0c").replace("<svg ", "<svg\x0c").replace("/", "\u2215")
+    return (
+        name.replace("<img src=x ", "<img\x0csrc=x\x0c").replace("<svg ", "<svg\x0c").replace("/", "\u2215")
+    )
 
 
 def text() -> tuple[Dataset, str]:
@@ -68,7 +70,10 @@ def segmentation() -> tuple[Dataset, str]:
     from labelnoise.segmentation.embedded import scenes
 
     data = scenes(6)
-    names = ("background", *(f"{name}{(IMG, SCRIPT, SVG)[k % 3]}" for k, name in enumerate(data.class_names[1:])))
+    names = (
+        "background",
+        *(f"{name}{(IMG, SCRIPT, SVG)[k % 3]}" for k, name in enumerate(data.class_names[1:])),
+    )
     ids = tuple(f"{i}{(IMG, attack(SCRIPT), SVG)[i % 3]}" for i in range(data.n_images))
     return replace(data, class_names=names, image_ids=ids), "evil"
 
