@@ -68,3 +68,8 @@ class ExportVerb(ReviewVerbs):
             return
         print(f"written: {', '.join(str(path) for path in made.written)} with {made.samples:,} items")
         print(f"next: {made.hint}")
+        if to == "label-studio" and found.kind != "image":
+            print(
+                f"then: export the project as JSON and labelnoise {self.domain.name} apply EXPORT.json "
+                "--decisions-from label-studio --out corrected"
+            )

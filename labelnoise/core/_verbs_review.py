@@ -11,7 +11,7 @@ from labelnoise.core.dataset import Dataset
 from labelnoise.core.domain import Domain
 from labelnoise.core.files import check_output
 from labelnoise.core.issues import IssueTable
-from labelnoise.core.validation import InputError
+from labelnoise.core.validation import InputError, choose
 
 __all__ = ["ReviewVerbs", "check_hash", "input_files"]
 
@@ -82,6 +82,7 @@ class ReviewVerbs:
         data: DataOption = None,
         out: Path | None = None,
         undo: bool = False,
+        decisions_from: str = "page",
         data_root: DataRoot = None,
         as_json: AsJson = False,
     ) -> None:
@@ -93,6 +94,8 @@ class ReviewVerbs:
             The copy; its ending chooses the format. The data that were reviewed stay as they are.
         undo
             Take back what an earlier apply did.
+        decisions_from
+            page, or label-studio: the JSON export of a project whose tasks export wrote.
         """
         from labelnoise.core.review.apply import (
             Provenance,
@@ -103,7 +106,13 @@ class ReviewVerbs:
             undo_decisions,
         )
         from labelnoise.core.review.decisions import Decisions
+        from labelnoise.core.review.imports import LabelStudioReview
 
+        choose(decisions_from, ("page", "label-studio"), "origin of decisions")
+        if undo and decisions_from != "page":
+            raise InputError(
+                "--undo takes a .provenance.json, wherever decisions came from; drop --decisions-from."
+            )
         if out is None:
             raise InputError("--out is missing; name the file for the copy, the original stays as it is.")
         if undo:
@@ -117,9 +126,15 @@ class ReviewVerbs:
             written = self.domain.save(restored, out)
             told: dict[str, Any] = {"undone": len(record.changes)}
         else:
-            made = Decisions.load(decisions)
-            self._check_domain(made.domain, decisions, "apply")
-            dataset = self._judged(data, made.dataset, made.source, data_root)
+            if decisions_from == "page":
+                made = Decisions.load(decisions)
+                self._check_domain(made.domain, decisions, "apply")
+                dataset = self._judged(data, made.dataset, made.source, data_root)
+            else:
+                review = LabelStudioReview.load(decisions)
+                self._check_domain(review.domain, decisions, "apply")
+                dataset = self._judged(data, review.dataset, review.source, data_root)
+                made = review.decisions(dataset, self.domain.read_marks)
             check_output(out, inputs=input_files(data or made.source, decisions), what="--out")
             corrected, record = apply_decisions(dataset, made, domain=self.domain.name)
             if not record.changes:

@@ -22,7 +22,7 @@ from labelnoise.core.trained import Trained
 from labelnoise.core.validation import InputError, choose
 
 if TYPE_CHECKING:
-    from labelnoise.core.review.samples import SampleSet, Suggestions
+    from labelnoise.core.review.samples import Mark, SampleSet, Suggestions
 
 __all__ = ["DatasetInfo", "Domain", "data_root", "domain_names", "get_domain", "score_row"]
 
@@ -195,6 +195,25 @@ class Domain(ABC):
         return class_samples(
             dataset, found, kind="card", cards=self.review_cards(dataset, found.units.tolist())
         )
+
+    def read_marks(self, dataset: Dataset, units: Sequence[int], marks: Sequence[Mark]) -> Mapping[int, str]:
+        """The label of each unit of an item that a person marked in another tool: `export_samples` backwards.
+
+        Parameters
+        ----------
+        dataset : Dataset
+        units : sequence of int
+            Those of the item's sample; where it has more, these name the item.
+        marks : sequence of Mark
+
+        Raises
+        ------
+        InputError
+            Marks that are no labels of units here.
+        """
+        if len(marks) != 1:
+            raise InputError(f"a {self.unit} has one label and {len(marks)} are marked")
+        return {units[0]: marks[0].label}
 
     def bench_score(self, dataset: Dataset) -> Any:
         """Mask of the units on which a benchmark scores detection; all labelled units by default."""

@@ -13,7 +13,7 @@ from labelnoise.core.corruption import Corruption
 from labelnoise.core.dataset import Dataset
 from labelnoise.core.domain import DatasetInfo, Domain, data_root
 from labelnoise.core.registry import Registry
-from labelnoise.core.review.samples import SampleSet, Suggestions
+from labelnoise.core.review.samples import Mark, SampleSet, Suggestions
 from labelnoise.core.trained import Trained
 from labelnoise.core.validation import InputError
 from labelnoise.segmentation.dataset import MaskDataset
@@ -175,3 +175,9 @@ class SegmentationDomain(Domain):
 
         assert isinstance(dataset, MaskDataset)
         return image_samples(dataset, found)
+
+    def read_marks(self, dataset: Dataset, units: Sequence[int], marks: Sequence[Mark]) -> Mapping[int, str]:
+        """Outlines that were drawn elsewhere are other objects, not decisions on pixels."""
+        raise InputError(
+            "outlines are no decisions on pixels; export the project as COCO there and read that file as data"
+        )

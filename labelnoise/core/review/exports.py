@@ -207,6 +207,8 @@ def _label_studio(samples: Sequence[Sample], header: IssueHeader, classes: Seque
                     "domain": header.domain,
                     "dataset": header.dataset,
                     "data_hash": header.data_hash,
+                    "method": header.method,
+                    "source": header.source,
                     "units": list(map(int, sample.units)),
                 }
             },
@@ -233,7 +235,9 @@ def _shown(sample: Sample, root: Path | None) -> str:
             for name, value in sample.card.facts
         )
         return f"<h3>{escape(printable(sample.card.title))}</h3><dl>{rows}</dl>"
-    assert sample.media is not None and sample.media.path is not None and root is not None
+    assert sample.media is not None
+    assert sample.media.path is not None
+    assert root is not None
     return "/data/local-files/?d=" + quote(sample.media.path.relative_to(root).as_posix())
 
 
@@ -336,7 +340,8 @@ def _fiftyone_label(kind: str, sample: Sample, marks: Sequence[Mark]) -> Any:
 
 def _coco(samples: Sequence[Sample], header: IssueHeader, classes: Sequence[str]) -> Any:
     number = {name: place for place, name in enumerate(classes, start=1)}
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for place, sample in enumerate(samples, start=1):
         assert sample.size is not None
         height, width = sample.size
