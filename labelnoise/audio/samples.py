@@ -22,7 +22,7 @@ def clip_samples(dataset: AudioDataset, found: Suggestions) -> SampleSet:
     >>> found = Suggestions(np.array([3]), np.array([0]), np.array([0.9]), np.array([0.8]))
     >>> sample = clip_samples(events(per_class=1), found).samples[0]
     >>> sample.name, sample.suggested[0].label, sample.media.ending
-    ('0003-noise.wav', 'tone', '.wav')
+    ('event-0003.wav', 'tone', '.wav')
     """
     if dataset.audio is None:  # labels alone: the clip's name is all there is to show
         from labelnoise.audio.review import clip_cards

@@ -32,14 +32,15 @@ class Target:
     kinds : tuple of str
         Kinds of samples that it can show.
     make : callable
-        ``make(samples, header, classes) -> JSON-able``, for samples whose media are files.
+        ``make(samples, header, classes, folder) -> JSON-able``, for samples whose media are files; ``folder`` is
+        where the result will lie.
     needs : str
         Why samples of other kinds make no sense there.
     """
 
     title: str
     kinds: tuple[str, ...]
-    make: Callable[[Sequence[Sample], IssueHeader, Sequence[str]], Any]
+    make: Callable[[Sequence[Sample], IssueHeader, Sequence[str], Path], Any]
     needs: str
 
 
@@ -94,7 +95,7 @@ def export_samples(found: SampleSet, header: IssueHeader, *, to: str, out: Path)
     if folder.exists() and not out.exists():
         raise InputError(f"The folder {str(folder)!r}, where media would go, exists; choose another --out.")
     placed, written = _with_files(sorted(found.samples, key=lambda sample: -sample.doubt), folder)
-    content = target.make(placed, header, found.classes)
+    content = target.make(placed, header, found.classes, out.parent)
     if to == "label-studio":
         beside = out.with_name(out.stem + ".config.xml")
         with replacing(beside) as temporary:
@@ -191,7 +192,9 @@ def label_studio_config(sample: Sample, classes: Sequence[str]) -> str:
     return "\n".join(["<View>", *lines, f"  </{control}>", "</View>", ""])
 
 
-def _label_studio(samples: Sequence[Sample], header: IssueHeader, classes: Sequence[str]) -> Any:
+def _label_studio(
+    samples: Sequence[Sample], header: IssueHeader, classes: Sequence[str], folder: Path
+) -> Any:
     root = _root(samples)
     tasks = []
     for number, sample in enumerate(samples, start=1):
@@ -276,7 +279,7 @@ def _results(sample: Sample, marks: Sequence[Mark]) -> list[dict[str, Any]]:
 _LABEL_FIELD = "fiftyone.core.fields.EmbeddedDocumentField(fiftyone.core.labels.{})"
 
 
-def _fiftyone(samples: Sequence[Sample], header: IssueHeader, classes: Sequence[str]) -> Any:
+def _fiftyone(samples: Sequence[Sample], header: IssueHeader, classes: Sequence[str], folder: Path) -> Any:
     """What ``fiftyone.Dataset.from_json`` reads: fields of samples by type, and samples as they store them."""
     kind = "Polylines" if any(s.kind == "image" for s in samples) else "Classifications"
     if kind == "Classifications" and not any(sample.several for sample in samples):
@@ -338,14 +341,16 @@ def _fiftyone_label(kind: str, sample: Sample, marks: Sequence[Mark]) -> Any:
 # -------------------------------------------------------------------------------------------------- COCO
 
 
-def _coco(samples: Sequence[Sample], header: IssueHeader, classes: Sequence[str]) -> Any:
+def _coco(samples: Sequence[Sample], header: IssueHeader, classes: Sequence[str], folder: Path) -> Any:
     number = {name: place for place, name in enumerate(classes, start=1)}
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for place, sample in enumerate(samples, start=1):
         assert sample.size is not None
         height, width = sample.size
-        file = sample.media.path.name if sample.media and sample.media.path else f"{sample.name}.png"
+        assert sample.media is not None
+        assert sample.media.path is not None
+        file = Path(os.path.relpath(sample.media.path, folder)).as_posix()
         images.append({"id": place, "file_name": file, "height": height, "width": width})
         for mark in sample.suggested:
             if mark.box is None or not mark.area:

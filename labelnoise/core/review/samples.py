@@ -40,9 +40,9 @@ class Suggestions:
     Examples
     --------
     >>> data = Dataset(name="d", given=np.array([0, 1]), class_names=("a", "b"))
-    >>> found = Suggestions(np.array([1]), np.array([0]), np.array([0.9]), np.array([0.8]))
+    >>> found = Suggestions(np.array([1]), np.array([0]), np.array([0.75]), np.array([0.8]))
     >>> found.labels(data).tolist(), found.doubts(data).tolist()
-    ([0, 0], [0.0, 0.9])
+    ([0, 0], [0.0, 0.75])
     """
 
     units: NDArray[np.int64]

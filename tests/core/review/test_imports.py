@@ -108,6 +108,38 @@ def test_entities_are_moved_added_and_deleted(reviewed):
     ).all()
 
 
+def test_tags_are_present_or_absent_and_what_is_not_known_stays_so(tmp_path):
+    from labelnoise.audio.dataset import AudioDataset
+
+    data = AudioDataset.from_tags([[1, 0, -1], [0, 1, 1]], ("dog", "rain", "wind"), files=("a.wav", "b.wav"))
+    domain = get_domain("audio")
+    header = {
+        "domain": "audio",
+        "dataset": "tags",
+        "data_hash": data.content_hash(),
+        "method": "m",
+        "source": "",
+    }
+
+    def choice(*names: str) -> dict:
+        return {"result": [{"type": "choices", "value": {"choices": list(names)}}], "lead_time": 1.0}
+
+    tasks = [
+        {"id": 1, "meta": {"labelnoise": {**header, "units": [1]}}, "data": {}, "annotations": [choice("rain")],
+         "predictions": [choice("dog", "rain")]},
+        {"id": 2, "meta": {"labelnoise": {**header, "units": [4]}}, "data": {}, "annotations": [choice("rain", "wind")]},
+    ]  # fmt: skip
+    (tmp_path / "p.json").write_text(json.dumps(tasks))
+    made = LabelStudioReview.load(tmp_path / "p.json").decisions(data, domain.read_marks)
+    assert [(d.index, d.verdict, d.label) for d in made.decisions] == [
+        (0, "other", "absent"),
+        (1, "accept", "present"),
+        (4, "reject", "present"),
+    ]
+    with pytest.raises(InputError, match="the tag 'cat' is none"):
+        domain.read_marks(data, [0], [Mark("cat")])
+
+
 def test_offsets_of_browsers_and_marks_that_are_no_entities():
     from labelnoise.core.review.imports import _characters
     from labelnoise.text.dataset import from_sentences
