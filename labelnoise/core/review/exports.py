@@ -88,19 +88,19 @@ def export_samples(found: SampleSet, header: IssueHeader, *, to: str, out: Path)
             f"possible here: --to {' or '.join(possible)}."
         )
     if not found.samples:
-        raise InputError("The table lists no issue; there is nothing to export.")
-    folder = out.with_name(out.stem + "-media")
+        raise InputError("The table flags no label; there is nothing to export.")
+    folder, interface = out.with_name(out.stem + "-media"), out.with_name(out.stem + ".config.xml")
     if out.exists() and '"labelnoise' not in out.read_text(encoding="utf-8", errors="replace"):
         raise InputError(f"--out {str(out)!r} exists and is no export of labelnoise; choose another name.")
-    if folder.exists() and not out.exists():
-        raise InputError(f"The folder {str(folder)!r}, where media would go, exists; choose another --out.")
+    for beside in (folder, interface):
+        if beside.exists() and not out.exists():
+            raise InputError(f"{str(beside)!r}, which goes with it, exists already; choose another --out.")
     placed, written = _with_files(sorted(found.samples, key=lambda sample: -sample.doubt), folder)
     content = target.make(placed, header, found.classes, out.parent)
     if to == "label-studio":
-        beside = out.with_name(out.stem + ".config.xml")
-        with replacing(beside) as temporary:
+        with replacing(interface) as temporary:
             temporary.write_text(label_studio_config(placed[0], found.classes), encoding="utf-8")
-        written.append(beside)
+        written.append(interface)
     with replacing(out) as temporary:
         temporary.write_text(
             json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8"

@@ -24,7 +24,7 @@ Kind = Literal["card", "text", "audio", "image"]
 
 @dataclass(frozen=True)
 class Suggestions:
-    """The rows of a table of issues, as numbers of the data set.
+    """The flagged rows of a table of issues, as numbers of the data set.
 
     Attributes
     ----------
@@ -60,19 +60,21 @@ class Suggestions:
             Rows or classes that the data set does not have.
         """
         place = {name: label for label, name in enumerate(dataset.class_names)}
-        units = table.columns["index"]
+        # A table of all units has suggestions for labels that the decision takes for right.
+        flagged = table.columns["flagged"]
+        units = table.columns["index"][flagged]
         if len(units) and (units.min() < 0 or units.max() >= dataset.n_units):
             raise InputError(
                 f"The table names row {int(units.max())} and there are {dataset.n_units}; it was edited."
             )
-        names = table.columns["suggested"].tolist()
+        names = table.columns["suggested"][flagged].tolist()
         unknown = sorted({name for name in names if name and name not in place})
         if unknown:
             raise InputError(f"The table suggests the class {unknown[0]!r}, which is none of the data's.")
         suggested = np.array([place.get(name, -1) for name in names], dtype=np.int64)
         doubt = table.columns["p_wrong"] if "p_wrong" in table.columns else 1.0 - table.columns["quality"]
+        doubt, sure = doubt[flagged], table.columns["confidence"][flagged]
         order = np.argsort(units, kind="stable")
-        sure = table.columns["confidence"]
         return cls(
             units[order], suggested[order], np.clip(doubt[order], 0.0, 1.0), np.clip(sure[order], 0.0, 1.0)
         )

@@ -262,8 +262,24 @@ def test_a_second_export_takes_the_place_of_the_first_and_a_folder_of_ones_own_i
         assert code == 0
         assert json.loads(out)["written"] == ["tasks.json", "tasks.config.xml"]
     Path("tasks.json").unlink()
+    assert "'tasks.config.xml', which goes with it, exists already" in refused(call, *arguments)
+    Path("tasks.config.xml").unlink()
     Path("tasks-media").mkdir()
-    assert "exists; choose another --out" in refused(call, *arguments)
+    assert "'tasks-media', which goes with it, exists already" in refused(call, *arguments)
+
+
+def test_a_table_of_all_units_exports_the_flagged_ones(call):
+    noisy(call)
+    made = []
+    for more in ((), ("--all-units",)):
+        assert call("pets", "detect", "noisy.json", "--out", "issues.csv", *more)[0] == 0
+        assert call("pets", "export", "issues.csv", "--to", "label-studio", "--out", "tasks.json")[0] == 0
+        made.append(Path("tasks.json").read_text())
+    assert made[0] == made[1]
+    assert call("pets", "detect", "noisy.json", "--out", "none.csv", "--top", 0, "--all-units")[0] == 0
+    assert "flags no label" in refused(
+        call, "pets", "export", "none.csv", "--to", "label-studio", "--out", "t.json"
+    )
 
 
 def test_a_table_that_was_edited_is_refused():
