@@ -113,13 +113,14 @@ class AudioDomain(Domain):
         return facts
 
     def unit_context(self, dataset: Dataset, units: Sequence[int]) -> dict[str, list[Any]]:
-        """For each unit its clip, its tag where clips have several, and the columns that the data set carries.
+        """For each pair its file and tag, for a clip with one class nothing of that (it is the unit), and the columns
+        that the data set carries.
 
         Examples
         --------
         >>> data = AudioDataset.from_tags([[1, 0]], ("dog", "rain"), files=("a.wav",))
         >>> AudioDomain().unit_context(data, [1])
-        {'clip': ['a.wav'], 'tag': ['rain'], 'other_tags': ['dog']}
+        {'file': ['a.wav'], 'tag': ['rain'], 'other_tags': ['dog']}
         """
         assert isinstance(dataset, AudioDataset)
         rows = np.asarray(units, dtype=np.int64)
@@ -128,8 +129,9 @@ class AudioDomain(Domain):
                 f"units holds {rows.min()} to {rows.max()}; they are numbered 0 to {dataset.n_units - 1}."
             )
         clips = dataset.clip_of(rows)
-        found: dict[str, list[Any]] = {"clip": [dataset.files[i] for i in clips]}
+        found: dict[str, list[Any]] = {}
         if dataset.multilabel:
+            found["file"] = [dataset.files[i] for i in clips]
             tags, names = dataset.tag_of(rows), dataset.tag_names
             matrix = dataset.tags
             found["tag"] = [names[k] for k in tags]

@@ -22,6 +22,7 @@ from labelnoise.core.trained import Trained
 from labelnoise.core.validation import InputError, choose
 
 if TYPE_CHECKING:
+    from labelnoise.core.issues import IssueTable
     from labelnoise.core.review.samples import Mark, SampleSet, Suggestions
 
 __all__ = ["DatasetInfo", "Domain", "data_root", "domain_names", "get_domain", "score_row"]
@@ -183,6 +184,10 @@ class Domain(ABC):
         By default the user's id and nothing else; a modality adds what a person has to see or hear.
         """
         return [Card(title=f"{self.unit} {dataset.ids[unit]}") for unit in units]
+
+    def table_cards(self, dataset: Dataset, table: IssueTable, shown: IssueTable) -> list[Card]:
+        """Cards of the shown rows of a whole table of issues; `review_cards` unless issues explain each other."""
+        return self.review_cards(dataset, shown.columns["index"].tolist())
 
     def export_samples(self, dataset: Dataset, found: Suggestions) -> SampleSet:
         """The items that issues are about, with given and suggested labels, for the tools of others.
