@@ -69,7 +69,8 @@ class ReviewVerbs:
         left = f" of {len(table):,}" if len(shown) < len(table) else ""
         print(f"written: {out} with {len(shown):,}{left} issues; open it in a browser, export with the key e")
         source = Path(table.header.source or ".")
-        ending = source.suffix if source.is_file() else ""
+        takes = source.is_file() and source.suffix not in self.domain.not_for_decisions
+        ending = source.suffix if takes else ""
         print(f"next: labelnoise {self.domain.name} apply decisions.json --out corrected{ending}")
 
     def apply(

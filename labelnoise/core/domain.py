@@ -84,6 +84,9 @@ class Domain(ABC):
     #: What the verb train prints of a row of `training_scores` beside the accuracy: key and title of its column.
     train_columns: ClassVar[Mapping[str, str]] = {}
 
+    #: Endings of files that hold something else than labels of units, so that decisions on units cannot go there.
+    not_for_decisions: ClassVar[tuple[str, ...]] = ()
+
     @abstractmethod
     def datasets(self) -> Mapping[str, DatasetInfo]:
         """Data sets that `load` knows by name."""

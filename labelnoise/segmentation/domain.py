@@ -40,6 +40,7 @@ class SegmentationDomain(Domain):
     detectors: ClassVar[Registry] = DETECTORS
     trainers: ClassVar[Registry] = TRAINERS
     default_trainer: ClassVar[str] = "signed-distance"
+    not_for_decisions: ClassVar[tuple[str, ...]] = (".json",)  # COCO: objects
 
     def datasets(self) -> Mapping[str, DatasetInfo]:
         from labelnoise.segmentation.data import DATASETS

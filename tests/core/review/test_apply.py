@@ -148,3 +148,16 @@ def test_a_copy_that_holds_none_of_the_changes_is_refused_and_not_left_behind(tm
     assert "holds none of the 1 changed labels" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["decisions.json"]
     assert run(build_root, ["segmentation", "apply", "decisions.json", "--out", "fixed"]) == 0
+
+
+def test_review_of_a_coco_file_proposes_a_folder_for_the_copy(tmp_path, monkeypatch, capsys):
+    from labelnoise.core.cli import build_root, run
+    from labelnoise.segmentation.coco import write_coco
+    from labelnoise.segmentation.embedded import scenes
+
+    monkeypatch.chdir(tmp_path)
+    write_coco(scenes(2), "objects.json")
+    detect = ["segmentation", "detect", "objects.json", "--method", "random", "--out", "issues.csv"]
+    assert run(build_root, [*detect, "--show", "0"]) == 0
+    assert run(build_root, ["segmentation", "review", "issues.csv", "--limit", "3"]) == 0
+    assert capsys.readouterr().out.endswith("apply decisions.json --out corrected\n")

@@ -51,7 +51,7 @@ def test_what_was_submitted_is_applied_and_what_was_not_stays(reviewed):
     rows = {row["index"]: row for row in table.rows()}
     fixed = f"fixed{Path(file).suffix}"
     code, _, err = type_in("apply", "project.json", "--out", fixed)
-    assert (code, "holds no decisions" in err) == (2, True)
+    assert (code, "add --decisions-from label-studio" in err) == (2, True)
     code, _, err = type_in("apply", "project.json", "--decisions-from", "label-studio", "--out", fixed)
     assert (code, err) == (0, "")
     new = domain.load(fixed)
