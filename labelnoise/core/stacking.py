@@ -252,7 +252,8 @@ def fit_stacker(
         What class-dependent errors must tell about where a wrong label comes from, to be believed: log-likelihood
         gained over uniform errors per expected error, as a share of log(K - 1), which pair errors seen with perfect
         evidence would gain. Unlike the fixed price per kind of confusion it grows with the data, as does the gain
-        that real classes bring by contradicting their evidence in their own way.
+        that real classes bring by contradicting their evidence in their own way. Not asked for where uniform errors
+        would be less than half as many.
 
     Returns
     -------
@@ -304,8 +305,10 @@ def fit_stacker(
     even_starts = [_even_start(at, k) for at in (fit.theta, starts[0])]
     even = min((fit_at(UNIFORM, at) for at in even_starts), key=lambda found: found.objective)
     gain = _likelihood(fit, evidence, u, labels) - _likelihood(even, evidence, u, labels)
-    expected = float((1.0 - np.diag(fit.transition))[labels].sum())
-    least = max(_kinds_of_error(fit.transition), least_information * expected * np.log(k - 1))
+    errors, even_errors = (float((1.0 - np.diag(found.transition))[labels].sum()) for found in (fit, even))
+    # Two explanations compete where both see errors; a fit that sees none takes wrong labels for a class's own spread.
+    both = even_errors > 0.5 * errors
+    least = max(_kinds_of_error(fit.transition), least_information * errors * np.log(k - 1) if both else 0.0)
     return fit if gain > least else even
 
 

@@ -227,7 +227,7 @@ def detect_calibrated(
     Returns
     -------
     Detection
-            With ``p_wrong``, ``count``, ``transition`` and the evidence columns ``p_given`` (probability of the
+        With ``p_wrong``, ``count``, ``transition`` and the evidence columns ``p_given`` (probability of the
         given label as seen from everything but itself) and ``neighbour_agreement`` (share of labelled
         neighbours with the same label, 0 without any). ``info`` holds the homophily and the weights of the votes,
         negative where neighbours differ.
