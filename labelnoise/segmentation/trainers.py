@@ -79,3 +79,14 @@ TRAINERS.add(
         "the effect on the test IoU is not measured yet.",
     ),
 )
+TRAINERS.add(
+    Entry(
+        "annotators",
+        "labelnoise.segmentation.annotator_network:train_annotators",
+        "Masks of several annotators: the network's class goes through confusions of each that are learnt beside it.",
+        "Zhang et al. 2020, Disentangling human error from ground truth in segmentation of medical images, NeurIPS, eq. 4",
+        formula="mean over votes of -log (A_r' p)[y_r] + .01 mean diag A_r; A_r = softmax(B_r + sum_k u_k(x) V_kr)",
+        helps="PENDING",
+        hurts="PENDING",
+    ),
+)
