@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["AnnotatorNetwork", "AnnotatorTask", "Annotators", "train_annotators"]
 
+#: Confusions move so many times as fast as a weight would: Adam's steps are as long as the learning rate, and a
+#: training of a few hundred of them would leave them where they start.
+_SPEED = 20.0
+
 
 class AnnotatorNetwork(nn.Module):
     """A segmentation network whose further outputs say how the annotators' confusions vary over the image.
@@ -58,7 +62,9 @@ class AnnotatorNetwork(nn.Module):
         off = (1 - diagonal) / (n_classes - 1)
         start = torch.full((n_classes, n_classes), float(np.log(off)))
         start.fill_diagonal_(float(np.log(diagonal)))
-        self.shared = nn.Parameter(start.repeat(n_annotators, 1, 1))
+        self.start: Tensor
+        self.register_buffer("start", start)
+        self.moved = nn.Parameter(torch.zeros(n_annotators, n_classes, n_classes))
         # Zero, so that confusions are the same everywhere until images say otherwise.
         self.varying = nn.Parameter(torch.zeros(rank, n_annotators, n_classes, n_classes))
 
@@ -73,8 +79,18 @@ class AnnotatorNetwork(nn.Module):
 
     def confusions(self, place: Tensor) -> Tensor:
         """P(annotator says j | class i) at some pixels, (A, u, K, K), from their numbers (u, rank)."""
-        raw = self.shared[:, None] + torch.einsum("ur,raij->auij", place, self.varying)
+        raw = self.raw[:, None] + torch.einsum("ur,raij->auij", place, self.varying)
         return raw.softmax(dim=-1)
+
+    @property
+    def raw(self) -> Tensor:
+        """What all pixels share of the confusions, before the softmax, (A, K, K)."""
+        return self.start + _SPEED * self.moved
+
+    def right(self) -> list[list[float]]:
+        """P(annotator is right | class), (A, K), of what all pixels share."""
+        rows = self.raw.detach().softmax(-1).diagonal(dim1=-2, dim2=-1)
+        return [[round(float(v), 4) for v in row] for row in rows]
 
 
 class AnnotatorTask(MaskTask):
@@ -170,8 +186,7 @@ class Annotators(Strategy):
     def epoch_end(self, run: Run) -> Mapping[str, Any]:
         net = run.members[0].bare
         assert isinstance(net, AnnotatorNetwork)
-        right = net.shared.detach().softmax(-1).diagonal(dim1=-2, dim2=-1)
-        return {"diagonal": [[round(float(v), 4) for v in row] for row in right]}
+        return {"diagonal": net.right()}
 
 
 def vote_losses(logits: Tensor, votes: Tensor, confusions: Tensor) -> tuple[Tensor, Tensor]:
@@ -260,9 +275,7 @@ def train_annotators(
     result = fit(task, seed, strategy=Annotators(trace=trace, warmup=warmup), epochs=epochs, **options)
     net = result.models[0]
     assert isinstance(net, AnnotatorNetwork)
-    right = net.shared.detach().softmax(-1).diagonal(dim1=-2, dim2=-1).tolist()
     info = {
-        name: {c: round(v, 4) for c, v in zip(dataset.class_names, row)}
-        for name, row in zip(dataset.annotators, right)
+        name: dict(zip(dataset.class_names, row)) for name, row in zip(dataset.annotators, net.right())
     }
     return replace(trained_of(result, dataset, task.pictures, annotators=info), method="annotators")

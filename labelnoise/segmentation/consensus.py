@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -113,7 +114,7 @@ def consensus_masks(
     confidence = (labels >= 0).astype(np.float32)
     differ = disputed(votes)
     slow = 0
-    for i, (first, last) in enumerate(zip(offsets[:-1], offsets[1:])):
+    for i, (first, last) in enumerate(pairwise(offsets.tolist())):
         here = differ[first:last]
         if not here.any():
             continue

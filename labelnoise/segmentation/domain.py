@@ -151,11 +151,9 @@ class SegmentationDomain(Domain):
 
             seen = dataset.votes >= 0
             same = (dataset.votes == dataset.given[:, None]) & seen
+            shares = same.sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
             facts["annotators"] = {
-                name: {
-                    "pixels": int(seen[:, a].sum()),
-                    "as_given": round(float(same[:, a].sum() / max(seen[:, a].sum(), 1)), 4),
-                }
+                name: {"pixels": int(seen[:, a].sum()), "as_given": round(float(shares[a]), 4)}
                 for a, name in enumerate(dataset.annotators)
             }
             facts["disputed"] = int(disputed(dataset.votes).sum())
