@@ -275,7 +275,5 @@ def train_annotators(
     result = fit(task, seed, strategy=Annotators(trace=trace, warmup=warmup), epochs=epochs, **options)
     net = result.models[0]
     assert isinstance(net, AnnotatorNetwork)
-    info = {
-        name: dict(zip(dataset.class_names, row)) for name, row in zip(dataset.annotators, net.right())
-    }
+    info = {name: dict(zip(dataset.class_names, row)) for name, row in zip(dataset.annotators, net.right())}
     return replace(trained_of(result, dataset, task.pictures, annotators=info), method="annotators")

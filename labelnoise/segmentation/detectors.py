@@ -68,3 +68,15 @@ DETECTORS.add(
         calibrated=False,
     ),
 )
+DETECTORS.add(
+    Entry(
+        "affinity",
+        "labelnoise.segmentation.affinity:detect_affinity",
+        "Whether a pixel looks like pixels of its class in neighbouring slices, frames or similar images.",
+        "Liang et al. 2023, MS-TFAL, MICCAI; between nearest images, on features of an out-of-fold U-Net, by this project",
+        formula="p + 1 - n; p, n the mean cosine similarity to the neighbours' pixels of the same and of other classes",
+        helps="PENDING",
+        hurts="PENDING",
+        calibrated=False,
+    ),
+)

@@ -8,6 +8,7 @@ experiments/segmentation_jsrt.py.
 from __future__ import annotations
 
 from labelnoise.core.registry import Entry, Registry
+from labelnoise.core.training import STRATEGIES
 
 __all__ = ["TRAINERS"]
 
@@ -89,4 +90,41 @@ TRAINERS.add(
         helps="PENDING",
         hurts="PENDING",
     ),
+)
+TRAINERS.add(
+    Entry(
+        "two-views",
+        "labelnoise.segmentation.two_views:train_two_views",
+        "Two networks on two groups of channels or two views; labels count as far as both believe in them.",
+        "Liu, Albrecht, Wang, Zhu 2025, CromSS, IEEE TGRS",
+        formula="l_m <- (l_m + l_1 l_2) / 2; weight min(l_m / t_class, 1), t the keep-th share of a class in the batch; "
+        "+ c_m KL(mean p | p_m), c_m = 1 - H(p_m) / log K entangled alike",
+        helps="PENDING",
+        hurts="PENDING",
+    ),
+    Entry(
+        "displacement-forward",
+        "labelnoise.segmentation.displacement_forward:train_displacement_forward",
+        "The prediction is moved along a smooth field, learnt per image, before it meets the label.",
+        "Zhang et al. 2023, PNT-Edge, ACM Multimedia; for classes, with a coarse field, by this project",
+        formula="-log p(x + v(x))[y], v = r (sigmoid(o) - .5) / .5; + .05 mean |v / r|^2 + (mean outward step / r)^2",
+        helps="PENDING",
+        hurts="PENDING",
+    ),
+)
+TRAINERS.add(
+    *(
+        Entry(
+            f"unet+{name}",
+            "labelnoise.segmentation.train_methods:train_network",
+            strategy.summary,
+            strategy.source,
+            formula=strategy.formula,
+            helps=f"On digits: {strategy.helps}",
+            hurts=f"Not measured on masks. On digits: {strategy.hurts}",
+            options={"strategy": name},
+        )
+        for name, strategy in STRATEGIES.items()
+        if name != "plain"
+    )
 )

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from labelnoise.core.trained import Trained
     from labelnoise.core.training.loop import Run
 
-__all__ = ["ChannelView", "TwoViews", "TwoViewTask", "train_two_views"]
+__all__ = ["ChannelView", "TwoViewTask", "TwoViews", "train_two_views"]
 
 
 class ChannelView(nn.Module):
