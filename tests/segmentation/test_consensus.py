@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from labelnoise.core.cli import main
 from labelnoise.core.validation import InputError
 from labelnoise.segmentation.consensus import confusions, consensus_masks, disputed, votes_of
 from labelnoise.segmentation.data import load_masks
@@ -136,3 +137,24 @@ def test_noise_of_a_simulator_is_nobodys_mask() -> None:
     assert noisy.votes is None  # type: ignore[attr-defined]
     with pytest.raises(InputError, match="one column per annotator"):
         replace(data, votes=drawn(data, (1.0, 1.0)), annotators=("a",))
+
+
+def test_the_commands_take_such_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = scenes(6, 32)
+    base = tmp_path / "three"
+    (base / "images").mkdir(parents=True)
+    assert data.images is not None
+    for a, column in enumerate(drawn(data, (0.5, 2.0, 2.0)).T):
+        (base / f"masks-{a}").mkdir()
+        for i in range(data.n_images):
+            mask = column[data.window(i)].reshape(32, 32).astype(np.uint8)
+            write_png(mask, base / f"masks-{a}" / f"{i}.png")
+            write_png(data.images[i], base / "images" / f"{i}.png")
+    (base / "classes.txt").write_text("\n".join(data.class_names))
+    rows = str(tmp_path / "issues.csv")
+    assert main(["segmentation", "detect", str(base), "--method", "random", "--out", rows]) == 0
+    page = str(tmp_path / "page.html")
+    assert main(["segmentation", "review", rows, "--data", str(base), "--limit", "2", "--out", page]) == 0
+    train = ["segmentation", "train", str(base), "--method", "annotators", "--set", "epochs=1"]
+    assert main(train) == 0
+    assert "annotators" in capsys.readouterr().out
