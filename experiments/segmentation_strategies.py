@@ -113,7 +113,7 @@ def affinity(seeds: int) -> None:
                 started = time.process_time()
                 found = DETECTORS[name].load()(blind(data), seed)
                 scores = detection_metrics(data.is_wrong, 1 - found.quality, flagged=found.flagged)
-                chosen = {key: round(float(scores[key]), 3) for key in ("auroc", "ap", "f1") if key in scores}
+                chosen = {key: round(float(scores[key]), 3) for key in ("auroc", "average_precision", "f1")}
                 print(kind, name, seed, chosen, round(time.process_time() - started, 1), flush=True)
 
 
