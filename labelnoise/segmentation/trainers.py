@@ -112,7 +112,7 @@ TRAINERS.add(
         "The prediction is moved along a smooth field, learnt per image, before it meets the label.",
         "Zhang et al. 2023, PNT-Edge, ACM Multimedia; for classes, with a coarse field, by this project",
         formula="-log p(x + v(x))[y], v = r (sigmoid(o) - .5) / .5; + .05 mean |v / r|^2 + (mean outward step / r)^2",
-        helps="Outlines displaced by a few pixels, both ways: .494 where plain has .479 (JSRT at 64 x 64, organ-scale noise, "
+        helps="Outlines displaced by a few pixels, both ways: .494 where plain has .479 (JSRT at 64 x 64, organ-scale, "
         "30 epochs, one seed).",
         hurts="A displacement that all images share cannot be seen and counts as the truth. Far from signed-distance, which "
         "has .779 to .498 at 128 x 128; one seed; in one process only.",
