@@ -70,7 +70,7 @@ def train_auto(
     Examples
     --------
     >>> from labelnoise.segmentation.embedded import scenes
-    >>> result = train_auto(scenes(8, 32), 0, epochs=2)
+    >>> result = train_auto(scenes(12, 32), 0, epochs=2)
     >>> result.method, sorted(result.info["held_out_mean_iou"])
     ('auto', ['plain', 'signed-distance'])
     """

@@ -29,7 +29,8 @@ def load_masks(source: str, *, root: Path | None = None) -> MaskDataset:
     Parameters
     ----------
     source : str
-        A name from `DATASETS`, in any case; a folder with ``masks/``; or a COCO instances ``.json``. What exists
+        A name from `DATASETS`, in any case; a folder with ``masks/`` (or ``masks-NAME/`` of
+        several annotators); or a COCO instances ``.json``. What exists
         as such a path is read as your own even if it is called like a data set.
     root : Path, optional
         Folder of the public data sets (``root/jsrt`` ...); they are looked for there, then in the cache
@@ -55,7 +56,7 @@ def load_masks(source: str, *, root: Path | None = None) -> MaskDataset:
         from labelnoise.segmentation.coco import read_coco
 
         return read_coco(path)
-    if (path / "masks").is_dir():
+    if (path / "masks").is_dir() or any(item.is_dir() for item in path.glob("masks-?*")):
         from labelnoise.segmentation.files import read_masks
 
         return read_masks(path)

@@ -39,6 +39,10 @@ class MaskDataset(Dataset):
         The objects of each image as they are given, and as they truly are where that is known.
     splits : mapping of str to ndarray of bool, shape (m,)
         Published splits of the images.
+    votes : ndarray of int8 or wider, shape (n, A), optional
+        What each of several annotators called each pixel, -1 for none; ``given`` is then what they say together.
+    annotators : tuple of str
+        Their names.
 
     Examples
     --------
@@ -55,6 +59,8 @@ class MaskDataset(Dataset):
     objects: Objects | None = None
     true_objects: Objects | None = None
     splits: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    votes: NDArray[Any] | None = None
+    annotators: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -89,6 +95,8 @@ class MaskDataset(Dataset):
         for group in (self.objects, self.true_objects):
             for i, row in enumerate(group or ()):
                 _check_objects(row, tuple(sizes[i]), self.n_classes, self.image_ids[i])
+        if self.votes is not None:
+            _check_votes(self.votes, (self.n_units, len(self.annotators)), self.n_classes)
 
     @classmethod
     def from_masks(
@@ -224,6 +232,7 @@ class MaskDataset(Dataset):
             objects=rows(self.objects),
             true_objects=rows(self.true_objects),
             splits={name: mask[chosen] for name, mask in self.splits.items()},
+            votes=pixels(self.votes),
         )
 
     def arrays(self) -> dict[str, Any]:
@@ -237,6 +246,8 @@ class MaskDataset(Dataset):
             ).reshape(-1, 8)
             parts = [item.packed for _, item in flat]
             found["object_bits"] = np.concatenate(parts) if parts else np.zeros(0, np.uint8)
+        if self.votes is not None:
+            found["votes"], found["annotators"] = self.votes, np.array(self.annotators, dtype=object)
         return found
 
 
@@ -375,3 +386,15 @@ def _check_objects(row: Sequence[MaskObject], size: tuple[int, ...], k: int, ima
             raise InputError(
                 f"Object {item.object_id} of image {image!r} has class {item.label}; ids are 0 to {k - 1}, or -1."
             )
+
+
+def _check_votes(votes: NDArray[Any], shape: tuple[int, int], k: int) -> None:
+    if votes.shape != shape or votes.dtype.kind != "i":
+        raise InputError(
+            f"votes has shape {votes.shape} and type {votes.dtype}; signed class ids of shape {shape} are needed, one "
+            "row per pixel and one column per annotator."
+        )
+    if votes.size and (votes.min() < -1 or votes.max() >= k):
+        raise InputError(
+            f"votes holds {votes.min()} to {votes.max()}; class ids are 0 to {k - 1}, and -1 for none."
+        )

@@ -82,6 +82,8 @@ class SegmentationDomain(Domain):
             dataset = replace(dataset, objects=dataset.true_objects)
         noisy, made = super().corrupt(dataset, kind=kind, rate=rate, seed=seed, **options)
         assert isinstance(noisy, MaskDataset)
+        # What annotators drew is not what these labels come from any more.
+        noisy = replace(noisy, votes=None, annotators=())
         objects = getattr(made, "objects", None)
         if objects is not None:
             noisy = replace(noisy, objects=objects, true_objects=dataset.objects)
@@ -146,6 +148,17 @@ class SegmentationDomain(Domain):
             "with_pictures": dataset.images is not None,
             "splits": {name: int(np.asarray(mask).sum()) for name, mask in dataset.splits.items()},
         }
+        if dataset.votes is not None:
+            from labelnoise.segmentation.consensus import disputed
+
+            seen = dataset.votes >= 0
+            same = (dataset.votes == dataset.given[:, None]) & seen
+            shares = same.sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+            facts["annotators"] = {
+                name: {"pixels": int(seen[:, a].sum()), "as_given": round(float(shares[a]), 4)}
+                for a, name in enumerate(dataset.annotators)
+            }
+            facts["disputed"] = int(disputed(dataset.votes).sum())
         if dataset.objects is not None:
             facts["objects"] = sum(map(len, dataset.objects))
         if dataset.is_wrong is not None:

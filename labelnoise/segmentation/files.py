@@ -6,6 +6,8 @@ what                how
 ``masks/*.png``     one class id per pixel (grey or palette PNG of 8 or 16 bits, or ``.npy``)
 ``images/*``        the image of the same stem: PNG, JPEG, TIFF, BMP or ``.npy``; the folder may be missing
 ``true/*``          the true class maps, where they are known (`write_masks` makes them after a corruption)
+``masks-NAME/*``    the masks of one of several annotators, each of all images or some. Without ``masks/`` the given
+                    labels are what they say together: by STAPLE, or ``"consensus": "majority"`` in ``classes.json``
 ``classes.json``    ``{"class_names": [...], "ignore": 255}``, and what else `write_masks` keeps; or
 ``classes.txt``     one class name per line, in the order of their ids
 ``objects.npz``     the objects of each image, and ``true_objects.npz``
@@ -40,18 +42,25 @@ IGNORE = 255
 
 
 def read_masks(
-    path: str | Path, *, class_names: Sequence[str] | None = None, ignore: int | None = None
+    path: str | Path,
+    *,
+    class_names: Sequence[str] | None = None,
+    ignore: int | None = None,
+    consensus: str | None = None,
 ) -> MaskDataset:
     """Read a folder of masks and, where they are there, of images, true masks and objects.
 
     Parameters
     ----------
     path : str or Path
-        The folder that holds ``masks/``.
+        The folder that holds ``masks/``, or ``masks-NAME/`` of several annotators.
     class_names : sequence of str, optional
         Instead of ``classes.json`` or ``classes.txt``. Without any of them the ids name the classes.
     ignore : int, optional
         The number that means "no label"; by default what ``classes.json`` says, else 255.
+    consensus : {"staple", "majority"}, optional
+        How several annotators become one mask where there is no ``masks/``; by default what ``classes.json`` says,
+        else "staple".
 
     Returns
     -------
@@ -77,17 +86,25 @@ def read_masks(
     folder = Path(path)
     if not folder.is_dir():
         raise InputError(f"There is no folder {str(path)!r}; name the one that holds masks/ and images/.")
+    from labelnoise.segmentation.annotators import annotator_files, stack_votes
+
     masks = files_by_stem(folder / "masks", MASK_ENDINGS)
+    drawn = annotator_files(folder)
+    together = not masks
+    if together:
+        masks = {stem: item for files in drawn.values() for stem, item in files.items()}
     if not masks:
         raise InputError(
-            f"{folder / 'masks'} holds no mask ({', '.join(MASK_ENDINGS)}); put one per image there."
+            f"{folder / 'masks'} holds no mask ({', '.join(MASK_ENDINGS)}); put one per image there, or each "
+            "annotator's in a folder masks-NAME."
         )
     notes = _read_notes(folder)
     known = class_names or notes.get("class_names") or _read_names(folder / "classes.txt")
     ignore = int(notes.get("ignore", IGNORE)) if ignore is None else ignore
     order = [stem for stem in notes.get("image_ids", ()) if stem in masks] or sorted(masks)
     order += sorted(masks.keys() - set(order))
-    names = tuple(known) if known else _numbered(masks, ignore)
+    everything = [*masks.values(), *(item for files in drawn.values() for item in files.values())]
+    names = tuple(known) if known else _numbered(everything, ignore)
     fields: dict[str, Any] = {"image_ids": tuple(order), "source": str(folder)}
     if (folder / "images").is_dir():
         images = files_by_stem(folder / "images", IMAGE_ENDINGS)
@@ -101,8 +118,21 @@ def read_masks(
             fields[what] = _read_objects(folder / f"{what}.npz", len(order))
     fields["splits"] = {key: np.isin(order, stems) for key, stems in dict(notes.get("splits", {})).items()}
     fields["meta"] = dict(notes.get("meta", {}))
+    given = (_named(masks[stem], ignore, len(names)) for stem in order)
+    if drawn:
+        from labelnoise.segmentation.consensus import consensus_masks
+
+        _check_drawn(drawn, order, folder)
+        fields["votes"], sizes = stack_votes(drawn, order, len(names), ignore=ignore)
+        fields["annotators"] = tuple(drawn)
+        if together:
+            method = str(notes.get("consensus", "staple")) if consensus is None else consensus
+            found = consensus_masks(fields["votes"], sizes, len(names), method=method)
+            ends = np.cumsum(sizes.prod(axis=1))[:-1]
+            given = (part.reshape(size) for part, size in zip(np.split(found.labels, ends), sizes.tolist()))
+            fields["meta"] = {**fields["meta"], "consensus": method}
     return MaskDataset.from_masks(
-        (_named(masks[stem], ignore, len(names)) for stem in order),
+        given,
         names,
         name=str(notes.get("name", folder.name)),
         ignore=ignore,
@@ -206,8 +236,14 @@ def _write_into(dataset: MaskDataset, folder: Path) -> None:
         (folder / sub).mkdir()
     if dataset.images is not None:
         (folder / "images").mkdir()
+    for name in dataset.annotators if dataset.votes is not None else ():
+        (folder / f"masks-{name}").mkdir()
     for i, stem in enumerate(dataset.image_ids):
         maps = {"masks": dataset.mask(i), "true": dataset.true_mask(i)}
+        if dataset.votes is not None:
+            for name, column in zip(dataset.annotators, dataset.fold(dataset.votes, i).transpose(2, 0, 1)):
+                # Whom an image was not shown has no file for it.
+                maps[f"masks-{name}"] = column if (column >= 0).any() else None
         for sub, array in maps.items():
             if array is not None:
                 blank = np.where(array < 0, ignore, array.astype(np.int64)).astype(dtype)
@@ -320,9 +356,25 @@ def _read_names(path: Path) -> list[str]:
     return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
-def _numbered(masks: Mapping[str, Path], ignore: int) -> tuple[str, ...]:
+def _check_drawn(drawn: Mapping[str, Mapping[str, Path]], order: Sequence[str], folder: Path) -> None:
+    known = set(order)
+    for name, files in drawn.items():
+        alien = sorted(files.keys() - known)
+        if alien:
+            raise InputError(
+                f"{folder / f'masks-{name}'} has a mask for {alien[0]!r}, which masks/ has not; remove one, or both."
+            )
+    lacking = [stem for stem in order if not any(stem in files for files in drawn.values())]
+    if lacking:
+        raise InputError(
+            f"No annotator drew {lacking[0]!r}, which is in {folder / 'masks'}; put at least one mask of it in a "
+            "folder masks-NAME."
+        )
+
+
+def _numbered(masks: Sequence[Path], ignore: int) -> tuple[str, ...]:
     highest = 0
-    for path in masks.values():
+    for path in masks:
         values = np.unique(read_index_png(path))
         values = values[values != ignore]
         highest = max(highest, int(values.max(initial=0)))

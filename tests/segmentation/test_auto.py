@@ -71,7 +71,7 @@ def test_labels_held_out_are_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
         return trained(name, dataset, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(module, "_trained", spy)
-    train_auto(scenes(10, 32), 0, **TINY)
+    train_auto(replace(scenes(10, 32), splits={}), 0, **TINY)
     assert [len(rows) for _, rows, _ in seen] == [8, 8, 10]
     assert seen[0][1] == seen[1][1]
     assert all(blind for _, _, blind in seen[:2])

@@ -14,6 +14,7 @@ from labelnoise.segmentation.dataset import MaskDataset
 from labelnoise.segmentation.embedded import scenes
 from labelnoise.segmentation.mask_task import MaskTask, Pictures, image_splits
 from labelnoise.segmentation.train_methods import fit, train_network
+from labelnoise.segmentation.trainers import TRAINERS
 
 SMALL = {"network": "unet-half", "network_options": {"width": 4}}
 
@@ -101,3 +102,12 @@ def test_what_is_refused() -> None:
         train_network(mixed_sizes(), 0, strategy="bootstrapping", epochs=1, **SMALL)
     with pytest.raises(InputError, match="beyond"):
         MaskTask(data, train=[3])
+
+
+@pytest.mark.parametrize("name", [name for name in TRAINERS if name.startswith("unet+")])
+def test_every_strategy_of_the_core_trains_on_pixels(name: str) -> None:
+    entry = TRAINERS[name]
+    data = scenes(6, 24)
+    result = entry.load()(data, 0, epochs=7, batch_size=3, **SMALL, **entry.options)
+    assert result.probs.shape == (data.n_units, 5)
+    assert np.isfinite(result.probs).all()

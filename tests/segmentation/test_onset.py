@@ -74,7 +74,7 @@ def test_once_is_not_enough_and_neither_is_a_class_not_learnt() -> None:
 
 
 def test_curves_count_every_image_once_by_each_network() -> None:
-    data = scenes(6, 32)
+    data = replace(scenes(6, 32), splits={})
     found, same = (cross_fit_curves(data, 3, **TINY) for _ in range(2))
     assert found.own.shape == (4, 6, 5, 3)
     labelled = np.stack([np.bincount(data.mask(i).ravel(), minlength=5) for i in range(6)])

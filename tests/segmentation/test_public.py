@@ -50,6 +50,8 @@ def test_real_nuclei(real_data: Path) -> None:
     assert changed > 30
     assert data.is_wrong is not None
     assert data.is_wrong.any()
+    assert {name: int(mask.sum()) for name, mask in data.splits.items()} == {"train": 498, "test": 166}
+    assert data.splits["test"][[3, 7]].all()
 
 
 def voc(base: Path) -> Path:

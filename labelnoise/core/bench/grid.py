@@ -13,7 +13,7 @@ from typing import Any
 
 from labelnoise.core.bench.baselines import TRIVIAL
 from labelnoise.core.bench.measures import DETECT, TRAIN
-from labelnoise.core.bench.training import TRIVIAL_TRAINERS
+from labelnoise.core.bench.training import CEILING, PLAIN, TRIVIAL_TRAINERS
 from labelnoise.core.domain import get_domain
 from labelnoise.core.validation import InputError, as_rate, choose
 
@@ -258,7 +258,9 @@ def _methods(entries: list[Any], key: str, where: str) -> list[tuple[str, dict[s
 def parse_grid(raw: Mapping[str, Any], *, where: str = "the grid") -> Grid:
     """Build a grid from parsed TOML; the trivial methods are added to every setting.
 
-    A block names ``methods`` (detectors), ``trainers`` or both; each kind brings its own trivial rows.
+    A block names ``methods`` (detectors), ``trainers`` or both; each kind brings its own trivial rows. Options in
+    ``plain_training`` are those of plain training, on given and on true labels, so that it can be made to cost what the
+    block's trainers cost.
 
     Examples
     --------
@@ -274,11 +276,11 @@ def parse_grid(raw: Mapping[str, Any], *, where: str = "the grid") -> Grid:
         place = f"block {number} of {where}"
         if not isinstance(block, dict):
             raise InputError(f"{place} is {block!r}; write it as a [[block]] table.")
-        domain, datasets, noise, methods, trainers, seeds = _take(
+        domain, datasets, noise, methods, trainers, plain, seeds = _take(
             block,
             place,
             {"domain": str, "datasets": list, "noise": list},
-            {"methods": list, "trainers": list, "seeds": object},
+            {"methods": list, "trainers": list, "plain_training": dict, "seeds": object},
         )
         if methods is None and trainers is None:
             raise InputError(f"{place} has neither 'methods' nor 'trainers'; name at least one.")
@@ -290,7 +292,8 @@ def parse_grid(raw: Mapping[str, Any], *, where: str = "the grid") -> Grid:
             (TRAIN, "trainers", trainers, TRIVIAL_TRAINERS),
         ):
             if entries is not None:
-                chosen += [(task, name, {}) for name in trivial]
+                budget = {name: plain for name in (PLAIN, CEILING) if task == TRAIN and plain}
+                chosen += [(task, name, dict(budget.get(name, {}))) for name in trivial]
                 asked = [(task, *method) for method in _methods(entries, key, place)]
                 chosen += [method for method in asked if method not in chosen]
         for dataset in datasets:

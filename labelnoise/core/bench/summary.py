@@ -101,8 +101,8 @@ def _spell(options: Mapping[str, Any]) -> str:
 
 
 def method_label(cell: Mapping[str, Any]) -> str:
-    """A method with its options, as tables call it."""
-    options = _spell(cell["method_options"])
+    """A method with its options, as tables call it; the trivial ones by their names, which others are compared with."""
+    options = "" if cell["method"] in TRIVIAL_TRAINERS else _spell(cell["method_options"])
     return f"{cell['method']} ({options})" if options else str(cell["method"])
 
 

@@ -55,16 +55,16 @@ def most_frequent(domain: Domain, dataset: Dataset, seed: int = 0) -> Trained:
     )
 
 
-def train_plainly(domain: Domain, dataset: Dataset, seed: int = 0) -> Trained:
-    """The modality's plain trainer, which takes every label for right."""
-    return domain.train(dataset, method=domain.plain_trainer, seed=seed)
+def train_plainly(domain: Domain, dataset: Dataset, seed: int = 0, **options: Any) -> Trained:
+    """The modality's plain trainer, which takes every label for right; options are its own."""
+    return domain.train(dataset, method=domain.plain_trainer, seed=seed, **options)
 
 
-def train_on_truth(domain: Domain, dataset: Dataset, seed: int = 0) -> Trained:
+def train_on_truth(domain: Domain, dataset: Dataset, seed: int = 0, **options: Any) -> Trained:
     """The plain trainer on true labels; units whose truth is unknown go without a label."""
     assert dataset.true is not None
     true = np.where(dataset.labelled, dataset.true, -1).astype(dataset.given.dtype)
-    return train_plainly(domain, blind(replace(dataset, given=true)), seed)
+    return train_plainly(domain, blind(replace(dataset, given=true)), seed, **options)
 
 
 #: Added to every setting that trains. Targets are ``f(domain, dataset, seed)``; only "clean-labels" sees truth.

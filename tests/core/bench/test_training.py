@@ -8,7 +8,8 @@ from labelnoise.core.bench.gains import share_of_gap
 from labelnoise.core.bench.grid import load_grid, parse_grid
 from labelnoise.core.bench.run import run_bench
 from labelnoise.core.bench.store import Store
-from labelnoise.core.bench.summary import summarise
+from labelnoise.core.bench.summary import method_label, summarise
+from labelnoise.core.dataset import Dataset
 from labelnoise.core.domain import get_domain
 from labelnoise.core.truth import realised_transition
 from labelnoise.core.validation import InputError
@@ -129,3 +130,37 @@ def test_finished_training_cells_do_not_run_again(tmp_path):
     run_bench(grid, tmp_path)
     assert {key: Store(tmp_path).read(key)["finished"] for key in store.names()} == first
     assert len(first) == 4
+
+
+def test_plain_training_gets_the_options_of_its_block():
+    block = {
+        "domain": "fake",
+        "datasets": ["planted"],
+        "noise": ["own"],
+        "trainers": ["robust"],
+        "plain_training": {"epochs": 3},
+    }
+    cells = {cell.method: cell for cell in parse_grid({"name": "t", "seeds": 1, "block": [block]}).cells}
+    assert {name: cell.method_options for name, cell in cells.items()} == {
+        "most-frequent": {},
+        "plain": {"epochs": 3},
+        "clean-labels": {"epochs": 3},
+        "robust": {},
+    }
+    assert method_label(cells["plain"].to_json()) == "plain"
+    with pytest.raises(InputError, match="plain_training"):
+        parse_grid({"name": "t", "seeds": 1, "block": [{**block, "plain_training": 3}]})
+
+
+def test_plain_training_hands_its_options_on():
+    seen = {}
+
+    class Spy:
+        plain_trainer = "plain"
+
+        def train(self, dataset, **options):
+            seen.update(options, given=dataset.given.tolist())
+
+    data = Dataset(name="d", given=np.array([1, 0]), class_names=("a", "b"), true=np.array([1, 1]))
+    training.train_on_truth(Spy(), data, 4, epochs=3)
+    assert seen == {"method": "plain", "seed": 4, "epochs": 3, "given": [1, 1]}
