@@ -190,3 +190,25 @@ TRAINERS.add(
         if name != "plain"
     )
 )
+TRAINERS.add(
+    Entry(
+        "high-negative-target",
+        _CLIPS,
+        "Missing tags: the target of an absent tag is 0.2.",
+        "this project: label smoothing (Szegedy et al. 2016, CVPR) of absences only",
+        formula="BCE towards .2 where y = 0, towards 1 where y = 1",
+        helps="Missing tags in linear models, by way of regularisation.",
+        hurts="Probabilities stay above .2.",
+        options={"strategy": "unequal-tags", "parameters": {"target": 0.2}},
+    ),
+    Entry(
+        "chosen",
+        "labelnoise.audio.chosen:train_chosen",
+        "Several trainers tried on held-out clips, the best one by their labels as they are.",
+        "this project; Stone (1974), Cross-validatory choice and assessment of statistical predictions, Journal of the "
+        "Royal Statistical Society B",
+        formula="argmax over trainers of lwlrap(given, held-out scores), accuracy for classes; then trained on all",
+        helps="No true labels are needed, and no knowledge of which kind of noise there is.",
+        hurts="Folds x candidates more trainings.",
+    ),
+)
