@@ -8,7 +8,7 @@
 "make" writes 600 + 300 mixtures of 1 to 3 clips of ESC-50's fold 4, equally loud, for each seed; training and test
 mixtures share no recording. "run" trains on the first 600 with all their tags, with 40% of them missing, or with 40%
 swapped for others, by every method, and measures lwlrap on the other 300 with all their tags. The last epoch is
-judged. Beside it stands lwlrap of held-out training mixtures against their tags as they are, of 3 folds (which share
+judged. Beside it stands lwlrap of held-out training mixtures against their tags as they are, of 2 folds (which share
 single recordings): the method where it is highest is the row "chosen". Rows are appended one by one, and those that
 the file has are not run again. CPU seconds are of the final training, and of the held-out ones.
 """
@@ -39,17 +39,19 @@ from labelnoise.core.noise_multilabel import missing_labels, swap_positives
 from labelnoise.core.progress import track
 from labelnoise.core.random import generator
 
-TRAIN, TEST, RATE, NOISE, FOLDS = 600, 300, 16_000, 0.4, 3
+TRAIN, TEST, RATE, NOISE, FOLDS = 600, 300, 16_000, 0.4, 2
 LABELS = ("complete", "missing", "swapped")
 #: What is chosen from; and what is measured beside it.
-CANDIDATES = ("plain", "weak-negatives", "negative-target", "high-negative-target", "mixup", "loss-masking")
-OTHERS = ("lq",)
+CANDIDATES = ("plain", "weak-negatives", "negative-target", "high-negative-target", "mixup")
+OTHERS = ("lq", "soft-bootstrap", "loss-masking")
 #: Epochs and step size by inputs.
 SETTINGS: dict[str, dict[str, Any]] = {
-    "statistics": {"network": "linear", "epochs": 60, "lr": 2e-3},
-    "yamnet": {"network": "linear", "epochs": 60, "lr": 2e-4},
-    "cnn": {"network": "cnn", "epochs": 40, "lr": 2e-3},
+    "statistics": {"network": "linear", "epochs": 40, "lr": 4e-3, "batch_size": 64},
+    "yamnet": {"network": "linear", "epochs": 40, "lr": 5e-4, "batch_size": 64},
+    "cnn": {"network": "cnn", "epochs": 25, "lr": 5e-3, "batch_size": 32},
 }
+#: What is too slow to measure for the network of convolutions.
+SLOW = ("high-negative-target", "soft-bootstrap", "loss-masking")
 
 
 def make(folder: Path, seed: int) -> None:
@@ -120,7 +122,8 @@ def measure(folder: Path, inputs: str, seed: int, labels: str, method: str) -> d
         "map": round(float(np.nanmean(average_precision(truth, scores))), 4),
         "cpu_seconds": round(seconds, 1),
     }
-    if method in CANDIDATES:
+    # Clean tags have nothing to choose for a network that trains long.
+    if method in CANDIDATES and not (inputs == "cnn" and labels == "complete"):
         started = time.process_time()
         held_out = held_out_scores(data, first, seed, folds=FOLDS, method=method, **options)
         row["held_out"] = round(held_out_measure(data, held_out, first), 4)
@@ -138,6 +141,7 @@ def run(folder: Path, path: Path, inputs: list[str], labels: list[str], seeds: l
         for seed in seeds
         for kind in labels
         for method in (*CANDIDATES, *OTHERS)
+        if not (i == "cnn" and method in SLOW)
     ]
     for job in track([job for job in jobs if job not in done], "mixtures"):
         row = {**dict(zip(keys, job)), **measure(folder, *job)}
@@ -155,7 +159,7 @@ def table(path: Path) -> None:
         picks = {}
         for seed in seeds:
             tried = [row for row in mine if row["seed"] == seed and "held_out" in row]
-            if len(tried) == len(CANDIDATES):
+            if len(tried) >= len(CANDIDATES) - (len(SLOW) if inputs == "cnn" else 0):
                 best = max(tried, key=lambda row: row["held_out"])
                 picks[seed] = best["method"]
                 seconds = best["cpu_seconds"] + sum(row["cpu_seconds_held_out"] for row in tried)

@@ -19,7 +19,7 @@ from labelnoise.core.validation import InputError, choose
 __all__ = ["held_out_measure", "train_chosen"]
 
 #: What is tried where nothing is named: for tags what answers missing and wrong ones, for classes what needs no rate.
-_FOR_TAGS = ("plain", "weak-negatives", "negative-target", "high-negative-target", "mixup", "loss-masking")
+_FOR_TAGS = ("plain", "weak-negatives", "negative-target", "high-negative-target", "mixup")
 _FOR_CLASSES = ("plain", "lq", "soft-bootstrap", "class-smoothing", "mixup")
 
 
@@ -45,7 +45,8 @@ def train_chosen(
     dataset : AudioDataset
     seed : int
     candidates : tuple of str, optional
-        Trainers of `labelnoise.audio.trainers.TRAINERS` that are tried; by default six for tags, five for classes.
+        Trainers of `labelnoise.audio.trainers.TRAINERS` that are tried; by default
+        five for tags and five for classes, without those that train several networks.
     folds : int
         Parts of the training clips; recordings are not divided. Every candidate trains ``folds`` times.
     splits, network, embeddings, epochs, lr, weight_decay, batch_size, cache
