@@ -111,9 +111,7 @@ def train_chosen(
     )
 
 
-def held_out_measure(
-    dataset: AudioDataset, scores: NDArray[np.float64], clips: NDArray[np.bool_]
-) -> float:
+def held_out_measure(dataset: AudioDataset, scores: NDArray[np.float64], clips: NDArray[np.bool_]) -> float:
     """lwlrap of held-out scores against the given tags, for single classes accuracy.
 
     Parameters

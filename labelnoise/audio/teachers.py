@@ -19,7 +19,13 @@ from labelnoise.core.losses.missing import mask_likely_missing
 from labelnoise.core.trained import Trained
 from labelnoise.core.validation import NO_LABEL, InputError, as_rate
 
-__all__ = ["given_embeddings", "held_out_scores", "refined_labels", "train_loss_masking", "train_self_refining"]
+__all__ = [
+    "given_embeddings",
+    "held_out_scores",
+    "refined_labels",
+    "train_loss_masking",
+    "train_self_refining",
+]
 
 
 def given_embeddings(dataset: AudioDataset, embeddings: Any) -> Any:

@@ -52,7 +52,22 @@ def tiny_bundle(**_: Any) -> Any:
 
     torch.manual_seed(0)
     return wav2vec2_model(
-        "group_norm", [(8, 10, 20), (8, 8, 16)], False, 16, 0.0, 8, 2, 1, 2, 0.0, 16, 0.0, 0.0, False, 0.0, None
+        "group_norm",
+        [(8, 10, 20), (8, 8, 16)],
+        False,
+        16,
+        0.0,
+        8,
+        2,
+        1,
+        2,
+        0.0,
+        16,
+        0.0,
+        0.0,
+        False,
+        0.0,
+        None,
     ).eval()
 
 

@@ -45,7 +45,11 @@ def vectors(data: AudioDataset) -> Any:
     return data.true_tags + noise
 
 
-QUICK: dict[str, dict[str, Any]] = {"loss-masking": {"folds": 2}, "self-refining": {"folds": 2}, "chosen": {"folds": 2}}
+QUICK: dict[str, dict[str, Any]] = {
+    "loss-masking": {"folds": 2},
+    "self-refining": {"folds": 2},
+    "chosen": {"folds": 2},
+}
 
 
 @pytest.mark.parametrize("name", [name for name in TRAINERS if not name.startswith("cnn+")])
