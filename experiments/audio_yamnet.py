@@ -38,10 +38,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    if arguments.folder is not None:
-        clips = LazyAudio(sorted(arguments.folder.glob("*.wav")), 16_000)
-    else:
-        clips = esc50()
+    folder = arguments.folder
+    clips = esc50() if folder is None else LazyAudio(sorted(folder.glob("*.wav")), 16_000)
     network, scales = load()
     np.save(arguments.out, np.stack([vector(network, scales, wave) for wave in clips]))
 
