@@ -48,7 +48,7 @@ OTHERS = ("lq", "soft-bootstrap", "loss-masking")
 SETTINGS: dict[str, dict[str, Any]] = {
     "statistics": {"network": "linear", "epochs": 40, "lr": 4e-3, "batch_size": 64},
     "yamnet": {"network": "linear", "epochs": 40, "lr": 5e-4, "batch_size": 64},
-    "cnn": {"network": "cnn", "network_options": {"width": 64}, "epochs": 20, "lr": 5e-3, "batch_size": 32},
+    "cnn": {"network": "cnn", "network_options": {"width": 64}, "epochs": 12, "lr": 5e-3, "batch_size": 32},
 }
 #: What is too slow to measure for the network of convolutions.
 SLOW = ("high-negative-target", "mixup", "lq", "soft-bootstrap", "loss-masking")
