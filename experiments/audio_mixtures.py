@@ -9,8 +9,9 @@
 mixtures share no recording. "run" trains on the first 600 with all their tags, with 40% of them missing, or with 40%
 swapped for others, by every method, and measures lwlrap on the other 300 with all their tags. The last epoch is
 judged. Beside it stands lwlrap of held-out training mixtures against their tags as they are, of 2 folds (which share
-single recordings): the method of those tried where it is highest is the row "chosen". Rows are appended one by one, and those that
-the file has are not run again. CPU seconds are of the final training, and of the held-out ones.
+single recordings): the method of those tried where it is highest is the row "chosen". Rows are appended one by one,
+and those that the file has are not run again. CPU seconds are of the final training; those of "chosen" include all
+held-out ones.
 """
 
 from __future__ import annotations
