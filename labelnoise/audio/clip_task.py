@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from labelnoise.audio.cache import CachedFeatures, cached_log_mel
 from labelnoise.audio.dataset import AudioDataset
+from labelnoise.audio.embedding import clip_embeddings
 from labelnoise.audio.evaluation import lwlrap
 from labelnoise.audio.features import LogMelConfig
 from labelnoise.audio.networks import NETWORKS, build_network
@@ -238,8 +239,9 @@ def clip_task(
         See `labelnoise.audio.features.log_mel`.
     cache : str or Path, optional
         Folder for the features; by default below the package's own.
-    embeddings : array_like of float, shape (m, D), or path of an .npy file, optional
-        What the network "linear" reads; by default mean, deviation and maximum of each log-mel band.
+    embeddings : array_like of float, shape (m, D), or str, optional
+        What the network "linear" reads: vectors, or whatever `labelnoise.audio.embedding.clip_embeddings` reads (an
+        .npy file, a pretrained network). By default mean, deviation and maximum of each log-mel band.
     frames : int
         Length of a crop; 96 frames of "16k64" are 0.96 s.
     crops : int
@@ -279,7 +281,7 @@ def clip_task(
     if embeddings is not None:
         if not NETWORKS[network].vectors:
             raise InputError(f"The network {network!r} reads log-mel crops; embeddings are for 'linear'.")
-        inputs = _embeddings(embeddings, dataset.n_clips)
+        inputs = _embeddings(embeddings, dataset)
     else:
         if dataset.audio is None:
             raise InputError(
@@ -325,17 +327,14 @@ def pooled_log_mel(features: CachedFeatures | Sequence[NDArray[Any]]) -> NDArray
     return np.array(rows, dtype=np.float32)
 
 
-def _embeddings(embeddings: ArrayLike | str | Path, n_clips: int) -> NDArray[np.float32]:
+def _embeddings(embeddings: ArrayLike | str | Path, dataset: AudioDataset) -> NDArray[np.float32]:
     if isinstance(embeddings, str | Path):
-        try:
-            loaded = np.load(embeddings, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise InputError(f"embeddings {str(embeddings)!r} cannot be read as .npy ({error}).") from error
-    else:
-        loaded = np.asarray(embeddings)
-    if loaded.ndim != 2 or len(loaded) != n_clips or loaded.dtype.kind not in "fiu":
+        return clip_embeddings(dataset, str(embeddings)).astype(np.float32)
+    loaded = np.asarray(embeddings)
+    if loaded.ndim != 2 or len(loaded) != dataset.n_clips or loaded.dtype.kind not in "fiu":
         raise InputError(
-            f"embeddings has shape {loaded.shape} and type {loaded.dtype}; numbers of shape ({n_clips}, D) are needed."
+            f"embeddings has shape {loaded.shape} and type {loaded.dtype}; numbers of shape ({dataset.n_clips}, D) are "
+            "needed."
         )
     if not np.isfinite(loaded).all():
         raise InputError("embeddings holds NaN or infinity; give a finite vector for every clip.")

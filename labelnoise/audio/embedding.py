@@ -14,9 +14,16 @@ from labelnoise.audio.decode import LazyAudio
 from labelnoise.core.from_features import scale_rows
 from labelnoise.core.neighbours import as_features
 from labelnoise.core.progress import track
-from labelnoise.core.validation import InputError
+from labelnoise.core.validation import InputError, choose
 
-__all__ = ["STATISTICS", "clip_embeddings", "log_mel_statistics", "network_embeddings", "scale_embeddings"]
+__all__ = [
+    "STATISTICS",
+    "bundle_embeddings",
+    "clip_embeddings",
+    "log_mel_statistics",
+    "network_embeddings",
+    "scale_embeddings",
+]
 
 Array = NDArray[np.float64]
 
@@ -24,6 +31,8 @@ Array = NDArray[np.float64]
 STATISTICS = "log-mel statistics"
 #: Samples per second that pretrained networks of sound expect where their folder does not say.
 NETWORK_RATE = 16_000
+#: How the name of one of torchaudio's bundles begins.
+BUNDLE = "torchaudio:"
 
 
 def clip_embeddings(dataset: AudioDataset, embeddings: str | None = None) -> Array:
@@ -33,9 +42,10 @@ def clip_embeddings(dataset: AudioDataset, embeddings: str | None = None) -> Arr
     ----------
     dataset : AudioDataset
     embeddings : str, optional
-        A ``.npy`` file of shape (clips, d) in the order of ``dataset.files``, from any model; or a folder (or
-        name) of a Hugging Face model of sound, which `network_embeddings` runs. By default statistics of the
-        log-mel spectrogram, which need no download.
+        A ``.npy`` file of shape (clips, d) in the order of ``dataset.files``, from any model; a folder (or
+        name) of a Hugging Face model of sound, which `network_embeddings` runs; or ``torchaudio:NAME``, a bundle of
+        ``torchaudio.pipelines`` such as WAV2VEC2_BASE, which `bundle_embeddings` runs. By default statistics of
+        the log-mel spectrogram, which need no download.
 
     Returns
     -------
@@ -63,6 +73,8 @@ def clip_embeddings(dataset: AudioDataset, embeddings: str | None = None) -> Arr
         )
     if embeddings is None:
         return log_mel_statistics(dataset.audio)
+    if embeddings.startswith(BUNDLE):
+        return bundle_embeddings(dataset.audio, embeddings.removeprefix(BUNDLE))
     return network_embeddings(dataset.audio, embeddings)
 
 
@@ -172,9 +184,60 @@ def network_embeddings(audio: LazyAudio, model: str) -> Array:
     with torch.inference_mode():
         for i in track(range(len(clips)), "embeddings", len(clips)):
             made = network(**prepare(clips[i], sampling_rate=rate, return_tensors="pt"))
-            hidden = made.last_hidden_state[0].double()
-            rows.append(torch.cat([hidden.mean(dim=0), hidden.std(dim=0, unbiased=False)]).numpy())
+            rows.append(_over_time(made.last_hidden_state[0]))
     return as_features(np.stack(rows)).astype(np.float64)
+
+
+def bundle_embeddings(audio: LazyAudio, name: str) -> Array:
+    """Outputs of the last layer of a network that torchaudio offers with weights, mean and deviation over time.
+
+    Parameters
+    ----------
+    audio : LazyAudio
+    name : str
+        Of ``torchaudio.pipelines``: wav2vec 2.0, HuBERT and WavLM in several sizes. Weights are downloaded once, to
+        torch's own cache.
+
+    Returns
+    -------
+    ndarray of float64, shape (clips, 2 x width)
+
+    Raises
+    ------
+    InputError
+        torchaudio is not installed; no such bundle; weights that cannot be had.
+    """
+    try:
+        import torch
+        from torchaudio import pipelines
+    except (ImportError, OSError) as error:
+        raise InputError(
+            f"Embeddings of torchaudio need it to be installed ({error}); run pip install 'labelnoise[audio]'."
+        ) from error
+    kind = pipelines.Wav2Vec2Bundle
+    known = {key: value for key, value in vars(pipelines).items() if isinstance(value, kind)}
+    bundle = known[choose(name, known, "torchaudio bundle")]
+    try:
+        network: Any = bundle.get_model(dl_kwargs={"weights_only": True})
+    except (OSError, RuntimeError) as error:
+        first = (str(error).strip().splitlines() or ["no reason given"])[0]
+        raise InputError(
+            f"The weights of {BUNDLE}{name} cannot be had ({first}); get them where there is a network, or give a "
+            ".npy file."
+        ) from error
+    clips = audio.at(int(bundle.sample_rate))
+    rows = []
+    with torch.inference_mode():
+        for i in track(range(len(clips)), "embeddings", len(clips)):
+            layers, _ = network.extract_features(torch.from_numpy(np.array(clips[i], dtype=np.float32))[None])
+            rows.append(_over_time(layers[-1][0]))
+    return as_features(np.stack(rows)).astype(np.float64)
+
+
+def _over_time(hidden: Any) -> Array:
+    """Mean and deviation of a network's outputs (frames, width)."""
+    values: Array = hidden.double().numpy()
+    return np.concatenate([values.mean(axis=0), values.std(axis=0)])
 
 
 def _read(path: Path, n_clips: int) -> Array:

@@ -4,24 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labelnoise.audio.dataset import AudioDataset
+from labelnoise.audio.embedding import clip_embeddings
 from labelnoise.audio.splits import Splits, clip_splits, split_info
-from labelnoise.audio.train_methods import train_clips
+from labelnoise.audio.train_methods import train_audio, train_clips
 from labelnoise.core.crossval import fold_ids
 from labelnoise.core.losses.missing import mask_likely_missing
 from labelnoise.core.trained import Trained
 from labelnoise.core.validation import NO_LABEL, InputError, as_rate
 
-__all__ = ["held_out_scores", "refined_labels", "train_loss_masking", "train_self_refining"]
+__all__ = [
+    "given_embeddings",
+    "held_out_scores",
+    "refined_labels",
+    "train_loss_masking",
+    "train_self_refining",
+]
+
+
+def given_embeddings(dataset: AudioDataset, embeddings: Any) -> Any:
+    """Vectors by file or by network read once, for several trainings on them; None and arrays stay as they are.
+
+    Examples
+    --------
+    >>> from labelnoise.audio.embedded import events
+    >>> given_embeddings(events(1), None) is None
+    True
+    """
+    if isinstance(embeddings, str | Path):
+        return clip_embeddings(dataset, str(embeddings))
+    return embeddings
 
 
 def held_out_scores(
-    dataset: AudioDataset, train: NDArray[np.bool_], seed: int, *, folds: int, **options: Any
+    dataset: AudioDataset,
+    train: NDArray[np.bool_],
+    seed: int,
+    *,
+    folds: int,
+    method: str | None = None,
+    **options: Any,
 ) -> NDArray[np.float64]:
     """Probabilities of the training clips by networks that have not seen them, nor others of their recording.
 
@@ -31,8 +59,10 @@ def held_out_scores(
     train : ndarray of bool, shape (m,)
     folds : int
         Networks that are trained.
+    method : str, optional
+        A trainer of `labelnoise.audio.trainers.TRAINERS`; else options say how to train.
     **options
-        Of `labelnoise.audio.train_methods.train_clips`.
+        Of `labelnoise.audio.train_methods.train_clips`, or of the trainer.
 
     Returns
     -------
@@ -47,9 +77,12 @@ def held_out_scores(
     for number in range(folds):
         held_out = np.zeros(dataset.n_clips, dtype=bool)
         held_out[rows[fold == number]] = True
-        made = train_clips(
-            dataset, seed + number, splits={"train": train & ~held_out}, **{**options, "select": "last"}
-        )
+        splits = {"train": train & ~held_out}
+        if method is None:
+            made = train_clips(dataset, seed + number, splits=splits, **{**options, "select": "last"})
+        else:
+            # Without a validation split the last epoch is taken.
+            made = train_audio(dataset, method, seed + number, splits=splits, **options)
         probs = made.probs[:, 1].reshape(dataset.n_clips, -1) if dataset.multilabel else made.probs
         scores[held_out] = probs[held_out]
     return scores
@@ -66,8 +99,10 @@ def train_loss_masking(
     strategy: str = "plain",
     parameters: Mapping[str, Any] | None = None,
     network: str = "cnn",
+    embeddings: Any = None,
     epochs: int = 40,
     lr: float = 2e-3,
+    weight_decay: float = 1e-4,
     batch_size: int = 32,
     cache: str | None = None,
 ) -> Trained:
@@ -83,7 +118,7 @@ def train_loss_masking(
         Where ``share`` is not given: as many absences as this times the number of present tags are left out.
     folds : int
         Teachers, each of which judges clips that it has not seen.
-    seed, splits, strategy, parameters, network, epochs, lr, batch_size, cache
+    seed, splits, strategy, parameters, network, embeddings, epochs, lr, weight_decay, batch_size, cache
         Of `labelnoise.audio.train_methods.train_clips`, for teachers and student.
 
     Raises
@@ -98,8 +133,10 @@ def train_loss_masking(
         "strategy": strategy,
         "parameters": parameters,
         "network": network,
+        "embeddings": given_embeddings(dataset, embeddings),
         "epochs": epochs,
         "lr": lr,
+        "weight_decay": weight_decay,
         "batch_size": batch_size,
         "cache": cache,
     }
@@ -168,8 +205,10 @@ def train_self_refining(
     strategy: str = "plain",
     parameters: Mapping[str, Any] | None = None,
     network: str = "cnn",
+    embeddings: Any = None,
     epochs: int = 40,
     lr: float = 2e-3,
+    weight_decay: float = 1e-4,
     batch_size: int = 32,
     cache: str | None = None,
 ) -> Trained:
@@ -183,7 +222,7 @@ def train_self_refining(
     add, drop : float
         Of `refined_labels`.
     folds : int
-    seed, splits, strategy, parameters, network, epochs, lr, batch_size, cache
+    seed, splits, strategy, parameters, network, embeddings, epochs, lr, weight_decay, batch_size, cache
         Of `labelnoise.audio.train_methods.train_clips`.
 
     Raises
@@ -201,8 +240,10 @@ def train_self_refining(
         "strategy": strategy,
         "parameters": parameters,
         "network": network,
+        "embeddings": given_embeddings(dataset, embeddings),
         "epochs": epochs,
         "lr": lr,
+        "weight_decay": weight_decay,
         "batch_size": batch_size,
         "cache": cache,
     }

@@ -205,6 +205,7 @@ def train_by_origin(
     curated: str = "curated",
     splits: Splits | None = None,
     network: str = "cnn",
+    embeddings: Any = None,
     epochs: int = 40,
     lr: float = 2e-3,
     batch_size: int = 32,
@@ -220,7 +221,7 @@ def train_by_origin(
         Leave out training clips of other origins.
     curated : str
         The entry of ``origin`` whose labels are trusted.
-    seed, splits, network, epochs, lr, batch_size, **options
+    seed, splits, network, embeddings, epochs, lr, batch_size, **options
         Of `train_clips`.
 
     Raises
@@ -239,6 +240,7 @@ def train_by_origin(
         splits=used,
         curated=curated,
         network=network,
+        embeddings=embeddings,
         epochs=epochs,
         lr=lr,
         batch_size=batch_size,
@@ -254,6 +256,7 @@ def train_noisy_then_curated(
     curated: str = "curated",
     splits: Splits | None = None,
     network: str = "cnn",
+    embeddings: Any = None,
     epochs: int = 40,
     noisy_epochs: int | None = None,
     lr: float = 2e-3,
@@ -275,7 +278,7 @@ def train_noisy_then_curated(
         Of the second stage; the share that label smoothing gives to the other classes.
     noisy_epochs, noisy_lr, noisy_smoothing
         Of the first; half as many epochs by default.
-    seed, splits, network, batch_size, **options
+    seed, splits, network, embeddings, batch_size, **options
         Of `train_clips`.
 
     Raises
@@ -295,6 +298,7 @@ def train_noisy_then_curated(
     common = {
         **options,
         "network": network,
+        "embeddings": embeddings,
         "curated": curated,
         "batch_size": batch_size,
         "strategy": "plain",
