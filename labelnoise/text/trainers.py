@@ -83,3 +83,15 @@ TRAINERS.add(
         sees_truth=True,
     ),
 )
+TRAINERS.add(
+    Entry(
+        "oracle-sentences",
+        _HOME + "train_oracle_sentences",
+        "Learns from the sentences without a wrong tag alone: a bound, it looks at the true tags.",
+        "Merdjanovska, Aynetdinov, Akbik 2024, NoiseBench, EMNLP: oracle subset",
+        formula="min sum_i -log p(given_i | x_i) over sentences with given = true throughout",
+        helps="Says what perfect filtering of sentences is worth.",
+        hurts="Needs the true tags of the data it trains on; what is left has fewer names than the text.",
+        sees_truth=True,
+    ),
+)
