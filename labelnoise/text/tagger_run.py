@@ -37,16 +37,22 @@ class TaggerRun:
         self.tagger = Tagger(dataset, self.encoded, epochs=epochs)
 
     def result(
-        self, method: str, probs: NDArray[np.float64], *, selected_by: str = "last epoch", **info: Any
+        self,
+        method: str,
+        probs: NDArray[np.float64],
+        *,
+        selected_by: str = "last epoch",
+        history: tuple[dict[str, Any], ...] = ({"epoch": 0},),
+        **info: Any,
     ) -> Trained:
         sums = probs.sum(axis=1, keepdims=True)
         return Trained(
             method=method,
             predicted=best_tags(probs, self.seen.starts),
             probs=probs / sums,
-            history=({"epoch": 0},),
+            history=history,
             selected_by=selected_by,
-            chosen=0,
+            chosen=len(history) - 1,
             info={
                 "split_seed": self._seed,
                 "trained_on": int(self.has.sum()),

@@ -95,3 +95,48 @@ TRAINERS.add(
         sees_truth=True,
     ),
 )
+TRAINERS.add(
+    Entry(
+        "co-regularisation",
+        "labelnoise.text.coregularised:train_coregularised",
+        "Taggers learn the given tags and to agree with each other.",
+        "Zhou, Chen 2021, Learning from noisy labels for entity-centric information extraction, EMNLP",
+        formula="(1/M) sum_m CE(p_m, given) + agree (1/M) sum_m KL(mean_m p_m || p_m)",
+        helps="HELPS-COREG",
+        hurts="HURTS-COREG",
+    ),
+)
+TRAINERS.add(
+    Entry(
+        "bond",
+        "labelnoise.text.teachers:train_bond",
+        "A teacher stopped early, then a student on its sharpened confident answers, who becomes the teacher.",
+        "Liang et al. 2020, BOND, KDD",
+        formula="q[k] ~ p[k]^2 / f[k], tokens with max q > 0.9; teacher renewed from the student",
+        helps="HELPS-BOND",
+        hurts="HURTS-BOND",
+    ),
+)
+TRAINERS.add(
+    Entry(
+        "scdl",
+        "labelnoise.text.teachers:train_scdl",
+        "Two pairs of teacher and student that correct each other's tags.",
+        "Zhang et al. 2021, SCDL, EMNLP",
+        formula="teacher = .995 teacher + .005 student; tokens with argmax q = pseudo-tag and max q > 0.9",
+        helps="HELPS-SCDL",
+        hurts="HURTS-SCDL",
+    ),
+)
+TRAINERS.add(
+    Entry(
+        "dynamics",
+        "labelnoise.text.tag_dynamics:train_dynamics",
+        "Watches a training and changes or leaves out the tags that it was unsure of.",
+        "Merdjanovska, Akbik 2025, Token-level metrics for detecting incorrect gold annotations, Findings of EMNLP",
+        formula="mask O if agreed, std p(O) > .15 after 9 passes; relabel O if denied, mean p < .4 after 2, "
+        "entities if denied, mean p < .3 after 4",
+        helps="HELPS-DYN",
+        hurts="HURTS-DYN",
+    ),
+)

@@ -23,6 +23,7 @@ FAST = {
     "crossweigh": {"splits": 1, "folds": 2},
     "self-training": {"rounds": 1},
     "noise-channel": {"rounds": 1},
+    "dynamics": {"watched": 2},
 }
 
 
