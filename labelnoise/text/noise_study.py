@@ -239,9 +239,9 @@ def seen_groups(
         spans = spans_of(np.where(known, tags, NO_LABEL), starts=train.starts)
         name = form_hashes(surface_forms(dataset, spans))
         forms.append(name)
-        # One number for form and type: a shift keeps types apart, as hashes are spread over 64 bits.
+        # One number for form and type, which takes the low bits.
         pairs.append(name * np.uint64(64) + spans["type"].astype(np.uint64))
-    agreed = np.intersect1d(*pairs)
+    agreed = np.intersect1d(pairs[0], pairs[1])
     clean_forms = np.concatenate([form[np.isin(pair, agreed)] for form, pair in zip(forms, pairs)])
     name = form_hashes(surface_forms(dataset, targets))
     group = np.where(np.isin(name, clean_forms), 0, np.where(np.isin(name, np.concatenate(forms)), 1, 2))
@@ -263,7 +263,7 @@ def seen_recall(
     >>> from labelnoise.text.embedded import news
     >>> data = news()
     >>> {name: row["entities"] for name, row in seen_recall(data, data.true).items()}
-    {'seen clean': 320, 'seen noisy': 11, 'unseen': 125}
+    {'seen clean': 281, 'seen noisy': 7, 'unseen': 174}
     """
     spans, group = seen_groups(dataset, seed, split=split)
     guess = spans_of(np.asarray(predicted), starts=dataset.starts)
