@@ -83,8 +83,8 @@ def tables(runs: list[dict[str, Any]]) -> None:
     def cell(values: list[float]) -> str:
         if not values:
             return f"{'-':>12}"
-        spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
-        return f"{100 * np.mean(values):6.1f} ±{100 * spread:4.1f}"
+        spread = f" ±{100 * np.std(values, ddof=1):4.1f}" if len(values) > 1 else ""
+        return f"{100 * np.mean(values):6.1f}{spread}"
 
     keys = list(dict.fromkeys((run["set"], run["features"], run["noise"]) for run in runs))
     trainers = list(dict.fromkeys(run["trainer"] for run in runs if run["task"] == "bound"))
