@@ -29,9 +29,7 @@ def noise_level(setting: Mapping[str, Any], options: Mapping[str, Any], seed: in
     }
 
 
-def noise_model_error(
-    setting: Mapping[str, Any], options: Mapping[str, Any], seed: int
-) -> dict[str, float]:
+def noise_model_error(setting: Mapping[str, Any], options: Mapping[str, Any], seed: int) -> dict[str, float]:
     """Squared error of a confusion matrix of types counted from few pairs, mean over many draws.
 
     Beside it is what is to be expected by `labelnoise.core.transition_pairs.expected_error`, a class of which nothing
