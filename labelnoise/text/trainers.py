@@ -104,7 +104,8 @@ TRAINERS.add(
         "Zhou, Chen 2021, Learning from noisy labels for entity-centric information extraction, EMNLP",
         formula="(1/M) sum_m CE(p_m, given) + agree (1/M) sum_m KL(mean_m p_m || p_m)",
         helps="Errors that do not repeat: 98.6 on noisy English news (plain 97.8, one draw of text_noisebench).",
-        hurts="Linear taggers memorise repeated errors alike, so they agree on them: 17.7 on NoisyNER set 1 and 27.6 on set 4 (plain 19.7, 30.6).",
+        hurts="Linear taggers memorise repeated errors alike, so they agree on them: 17.7 on NoisyNER set 1 "
+        "and 27.6 on set 4 (plain 19.7, 30.6).",
     ),
 )
 TRAINERS.add(
@@ -114,8 +115,10 @@ TRAINERS.add(
         "A teacher stopped early, then a student on its sharpened confident answers, who becomes the teacher.",
         "Liang et al. 2020, BOND, KDD",
         formula="q[k] ~ p[k]^2 / f[k], tokens with max q > 0.9; teacher renewed from the student",
-        helps="Many missing names: 40.2 on NoisyNER set 1, 46.8 on set 4 (plain 19.7, 30.6), more than without the wrong tags.",
-        hurts="Names that were only ever seen wrong stay lost (7 to 10% of them found on sets 1, 4 and 7); a little below self-training on noisy news.",
+        helps="Many missing names: 40.2 on NoisyNER set 1, 46.8 on set 4 (plain 19.7, 30.6), more than without "
+        "the wrong tags.",
+        hurts="Names that were only ever seen wrong stay lost (7 to 10% of them found on sets 1, 4 and 7); a "
+        "little below self-training on noisy news.",
     ),
 )
 TRAINERS.add(
@@ -126,7 +129,8 @@ TRAINERS.add(
         "Zhang et al. 2021, SCDL, EMNLP",
         formula="teacher = .995 teacher + .005 student; tokens with argmax q = pseudo-tag and max q > 0.9",
         helps="Missing names: 27.2 on NoisyNER set 1, 40.3 on set 4 (plain 19.7, 30.6), well below bond.",
-        hurts="Moves with the draw (by 3 to 4 points); 99.2 on clean English news, where plain has 99.6; twice the time of bond.",
+        hurts="Moves with the draw (by 3 to 4 points); 99.2 on clean English news, where plain has 99.6; twice "
+        "the time of bond.",
     ),
 )
 TRAINERS.add(
@@ -137,7 +141,10 @@ TRAINERS.add(
         "Merdjanovska, Akbik 2025, Token-level metrics for detecting incorrect gold annotations, Findings of EMNLP",
         formula="mask O if agreed, std p(O) > .15 after 9 passes; relabel O if denied, mean p < .4 after 2, "
         "entities if denied, mean p < .3 after 4",
-        helps="Errors that do not repeat: 98.9 on noisy German news (plain 98.5), and tags that are right stay as they are.",
-        hurts="Errors that repeat with a name are memorised in the first pass and never doubted: 19.6 and 30.0 on NoisyNER sets 1 and 4, no better than plain. The thresholds are those of a large transformer.",
+        helps="Errors that do not repeat: 98.9 on noisy German news (plain 98.5), and tags that are right stay "
+        "as they are.",
+        hurts="Errors that repeat with a name are memorised in the first pass and never doubted: 19.6 and 30.0 "
+        "on NoisyNER sets 1 and 4, no better than plain. The thresholds are those of a large "
+        "transformer.",
     ),
 )
