@@ -2,16 +2,17 @@
 
     python experiments/text_colada.py --encoder FOLDER --json colada.jsonl [--languages de,es,nl] [--pool 2000]
 
-Needs ``LABELNOISE_DATA``. No word-by-word translation is at hand: the English text stands in for it. The head's
-problem is convex, so a seed means another draw of the training sentences (``--draw`` of ``--pool`` in both
-languages). Runs that are in the JSON file already are not repeated. The best round by the target's test tags is
-noted as ``best_round_f1`` to show what selection costs; nothing uses it.
+Needs ``LABELNOISE_DATA``; ``LABELNOISE_ENCODER`` may name the encoder. No word-by-word translation is at hand: the
+English text stands in for it. The head's problem is convex, so a seed means another draw of the training sentences
+(``--draw`` of ``--pool`` in both languages). Runs that are in the JSON file already are not repeated. The best round
+by the target's test tags is noted as ``best_round_f1`` to show what selection costs; nothing uses it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", type=Path, default=Path("text_colada.jsonl"))
-    parser.add_argument("--encoder", required=True)
+    parser.add_argument("--encoder", default=os.environ.get("LABELNOISE_ENCODER"))
     parser.add_argument("--languages", default="de,es,nl")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--pool", type=int, default=2000)
@@ -81,6 +82,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--k", type=int, default=500)
     asked = parser.parse_args()
+    if not asked.encoder:
+        parser.error("give --encoder FOLDER, or set LABELNOISE_ENCODER")
     lines = asked.json.read_text().splitlines() if asked.json.exists() else []
     done = [json.loads(line) for line in lines]
     domain = TextDomain()

@@ -42,6 +42,13 @@ def recall_at(precision: float, wrong: Any, suspicion: Any) -> float:
     return float(hits[enough].max(initial=0) / max(wrong.sum(), 1))
 
 
+def noisyner(number: int | str) -> TextDataset:
+    """The training sentences of one label set; the clean development and test texts beside them have no given tags."""
+    whole = TextDomain().load(f"NoisyNER-{number}")
+    train = whole.masks["train"][whole.starts[:-1]]
+    return some_sentences(whole, np.flatnonzero(train))[0]
+
+
 def some_sentences(data: TextDataset, chosen: Any) -> tuple[TextDataset, Any]:
     """A data set of the chosen sentences, and their tokens' rows."""
     rows = np.concatenate([np.arange(data.starts[i], data.starts[i + 1]) for i in chosen])
@@ -137,7 +144,7 @@ def main() -> None:
     if asked.spans:
         kinds = [("spans", "", {}, bool(asked.encoder))]
     for number in asked.sets.split(","):
-        whole = domain.load(f"NoisyNER-{number}")
+        whole = noisyner(number)
         features = encode_tokens(whole, asked.encoder) if asked.encoder else None
         for seed in map(int, asked.seeds.split(",")):
             data, rows = drawn_sentences(whole, asked.sentences, seed)

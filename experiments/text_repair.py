@@ -35,12 +35,12 @@ def with_test(number: int, sentences: int, tail: int, seed: int) -> tuple[Any, A
     rows of the drawn tokens in the training file.
     """
     import numpy as np
+    from text_detection import noisyner
 
     from labelnoise.core.random import generator
     from labelnoise.text.dataset import TextDataset
-    from labelnoise.text.domain import TextDomain
 
-    whole = TextDomain().load(f"NoisyNER-{number}")
+    whole = noisyner(number)
     assert whole.true is not None
     drawn = generator(seed, "sentences").permutation(whole.n_sentences)[:sentences]
     rows = np.concatenate([np.arange(whole.starts[i], whole.starts[i + 1]) for i in drawn])
@@ -156,8 +156,8 @@ def table(runs: list[dict[str, Any]]) -> None:
 def main() -> None:
     """Run what is missing, then print."""
     import numpy as np
+    from text_detection import noisyner
 
-    from labelnoise.text.domain import TextDomain
     from labelnoise.text.encoder import encode_tokens
 
     parser = argparse.ArgumentParser(
@@ -202,7 +202,7 @@ def main() -> None:
                         dense = {"features": f"{folder}/features.npy"}
                         np.save(
                             dense["features"],
-                            encode_tokens(TextDomain().load(f"NoisyNER-{number}"), args.encoder)[rows],
+                            encode_tokens(noisyner(number), args.encoder)[rows],
                         )
                     run |= run_once(data, trainer, seed, {**dense, **options})
                 with args.store.open("a", encoding="utf-8") as file:

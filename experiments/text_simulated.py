@@ -18,14 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from text_detection import some_sentences
+from text_detection import noisyner, some_sentences
 from text_repair import with_test
 
 from labelnoise.core.crossval import fold_ids
 from labelnoise.core.evaluation import detection_metrics
 from labelnoise.text.consistency import form_consistency
 from labelnoise.text.dataset import TextDataset, entity_noise
-from labelnoise.text.domain import TextDomain
 from labelnoise.text.encoder import encode_tokens
 from labelnoise.text.evaluation import entity_report
 from labelnoise.text.fit import fitted
@@ -128,7 +127,7 @@ def main() -> None:
             if not keys:
                 continue
             both, rows = with_test(int(number), asked.sentences, asked.tail, seed)
-            encoded = encode_tokens(TextDomain().load(f"NoisyNER-{number}"), asked.encoder)[rows]
+            encoded = encode_tokens(noisyner(number), asked.encoder)[rows]
             real, _ = some_sentences(both, np.arange(asked.sentences - asked.tail))
             test, _ = some_sentences(both, np.arange(asked.sentences - asked.tail, asked.sentences))
             for key in keys:

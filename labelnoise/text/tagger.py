@@ -43,6 +43,11 @@ class Tagger:
             often = np.flatnonzero(np.bincount(words.indices, minlength=words.shape[1]) >= RARE)
             self._words = sp.csr_array(words[:, often])
 
+    @property
+    def features(self) -> Any:
+        """What it learns from, shape (n, d): a sparse array of words, or the encoder's features."""
+        return self._words if self._dense is None else self._dense
+
     def fit(
         self, targets: NDArray[Any], seed: int = 0, *, held: NDArray[np.bool_] | None = None
     ) -> NDArray[np.float64]:

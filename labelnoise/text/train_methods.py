@@ -6,7 +6,6 @@ split "train", only its tags are seen; otherwise four of five sentences are draw
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -17,12 +16,11 @@ from labelnoise.core.progress import track
 from labelnoise.core.random import generator
 from labelnoise.core.trained import Trained
 from labelnoise.core.validation import InputError, choose
-from labelnoise.text.calibrated import judge_types, probability_right, token_columns
+from labelnoise.text.calibrated import judge_types, probability_right
 from labelnoise.text.dataset import TextDataset
 from labelnoise.text.evidence import type_ids
 from labelnoise.text.folds import form_folds
-from labelnoise.text.splits import learning_part, sentence_splits
-from labelnoise.text.tagger import Tagger
+from labelnoise.text.tagger_run import TaggerRun
 from labelnoise.text.viterbi import best_tags
 
 __all__ = [
@@ -30,6 +28,7 @@ __all__ = [
     "train_crossweigh",
     "train_noise_channel",
     "train_oracle",
+    "train_oracle_sentences",
     "train_plain",
     "train_repaired",
     "train_self",
@@ -79,7 +78,7 @@ def train_plain(
     >>> result.probs.shape, result.selected_by
     ((11566, 7), 'last epoch')
     """
-    run = _Run(dataset, seed, encoder, features, epochs)
+    run = TaggerRun(dataset, seed, encoder, features, epochs)
     return run.result("plain", run.tagger.fit(run.targets, seed))
 
 
@@ -130,7 +129,7 @@ def train_repaired(
         raise InputError(f"drop is {drop}; give a probability between 0 and 1.")
     if rounds < 0:
         raise InputError(f"rounds is {rounds}; give 0 or more.")
-    run = _Run(dataset, seed, encoder, features, epochs)
+    run = TaggerRun(dataset, seed, encoder, features, epochs)
     truth = judge_types(run.seen, seed, encoded=run.encoded).truth
     wrong = np.where(run.has, 1.0 - probability_right(run.seen, truth), 0.0)
     targets = run.targets if repair == "drop" else type_targets(run.seen, truth)
@@ -181,7 +180,7 @@ def train_noise_channel(
     """
     if rounds < 1 or pairs < 0:
         raise InputError(f"rounds is {rounds} and pairs is {pairs}; give at least 1 round and 0 pairs.")
-    run = _Run(dataset, seed, encoder, features, epochs)
+    run = TaggerRun(dataset, seed, encoder, features, epochs)
     if pairs:
         transition = _from_pairs(dataset, run.has, pairs, seed)
     else:
@@ -227,7 +226,7 @@ def train_self(
     """
     if rounds < 1 or not 0.0 <= confident < 1.0:
         raise InputError(f"rounds is {rounds} and confident is {confident}; give 1 or more, and less than 1.")
-    run = _Run(dataset, seed, encoder, features, epochs)
+    run = TaggerRun(dataset, seed, encoder, features, epochs)
     probs = run.tagger.fit(run.targets, seed)
     probs, taught = _refined(run, probs, seed, rounds, confident)
     return run.result("self-training", probs, tokens_taught=taught)
@@ -264,7 +263,7 @@ def train_crossweigh(
         raise InputError(
             f"splits is {splits} and factor is {factor}; give at least 1 and a number from 0 to 1."
         )
-    run = _Run(dataset, seed, encoder, features, epochs)
+    run = TaggerRun(dataset, seed, encoder, features, epochs)
     seen = run.seen
     wrong = np.zeros(dataset.n_sentences, dtype=np.int64)
     for draw in track(range(splits), "drawings of entity-disjoint folds"):
@@ -301,11 +300,56 @@ def train_oracle(
             f"This trainer looks at the true tags, which are not known for {dataset.name}; use data that has them, "
             "for instance made by corrupt in Python, or another trainer."
         )
-    run = _Run(dataset, seed, encoder, features, epochs)
-    right = ~np.asarray(dataset.is_wrong)
+    return _on_right_tags(
+        "oracle-drop", dataset, ~np.asarray(dataset.is_wrong), seed, encoder, features, epochs
+    )
+
+
+def train_oracle_sentences(
+    dataset: TextDataset,
+    seed: int = 0,
+    *,
+    encoder: str | None = None,
+    features: str | None = None,
+    epochs: int = 5,
+) -> Trained:
+    """The tagger on the sentences without a wrong tag: a bound, as it looks at the true tags.
+
+    Parameters
+    ----------
+    dataset, seed, encoder, features, epochs
+        See `train_plain`.
+
+    Raises
+    ------
+    InputError
+        As `train_plain`; the true tags are not known, or every training sentence has a wrong tag.
+    """
+    if dataset.is_wrong is None:
+        raise InputError(
+            f"This trainer looks at the true tags, which are not known for {dataset.name}; use data that has them, "
+            "for instance made by corrupt in Python, or another trainer."
+        )
+    wrong = np.logical_or.reduceat(np.asarray(dataset.is_wrong), dataset.starts[:-1])
+    right = ~wrong[np.asarray(dataset.groups)]
+    return _on_right_tags("oracle-sentences", dataset, right, seed, encoder, features, epochs)
+
+
+def _on_right_tags(
+    method: str,
+    dataset: TextDataset,
+    right: NDArray[np.bool_],
+    seed: int,
+    encoder: str | None,
+    features: str | None,
+    epochs: int,
+) -> Trained:
+    run = TaggerRun(dataset, seed, encoder, features, epochs)
+    if not (run.has & right).any():
+        raise InputError(f"No training tag of {dataset.name} is left; every sentence has a wrong one.")
     probs = run.tagger.fit(run.targets * right[:, None].astype(np.float32), seed)
-    made = run.result("oracle-drop", probs, selected_by="clean", left_out=int((run.has & ~right).sum()))
-    return replace(made, warnings=("oracle-drop looks at the true tags: a bound, no result.",))
+    made = run.result(method, probs, selected_by="clean", left_out=int((run.has & ~right).sum()))
+    return replace(made, warnings=(f"{method} looks at the true tags: a bound, no result.",))
 
 
 def type_targets(dataset: TextDataset, truth: NDArray[Any]) -> NDArray[np.float32]:
@@ -361,7 +405,7 @@ def channel_of(transition: NDArray[Any], targets: NDArray[Any]) -> NDArray[np.fl
 
 
 def _refined(
-    run: _Run, probs: NDArray[np.float64], seed: int, rounds: int, confident: float
+    run: TaggerRun, probs: NDArray[np.float64], seed: int, rounds: int, confident: float
 ) -> tuple[NDArray[np.float64], list[int]]:
     """Probabilities after rounds of self-training, and how many tokens taught in each."""
     taught: list[int] = []
@@ -390,41 +434,3 @@ def _from_pairs(dataset: TextDataset, has: NDArray[np.bool_], pairs: int, seed: 
     unseen = counts.sum(axis=1) == 0
     counts[unseen, unseen.nonzero()[0]] = 1.0
     return np.asarray(counts / counts.sum(axis=1, keepdims=True))
-
-
-class _Run:
-    """What every trainer needs: the tags that may be seen, as targets too, and the tagger."""
-
-    def __init__(
-        self, dataset: TextDataset, seed: int, encoder: str | None, features: str | None, epochs: int
-    ) -> None:
-        if epochs < 1:
-            raise InputError(f"epochs is {epochs}; at least 1 pass is needed.")
-        self._started = time.process_time()
-        self._seed, self._passed = seed, "train" in dataset.masks
-        self.seen = learning_part(dataset, sentence_splits(dataset, seed)["train"])
-        self.has = np.asarray(self.seen.given) >= 0
-        self.encoded = token_columns(dataset, encoder, features)
-        self.targets = np.zeros((dataset.n_units, dataset.n_classes), dtype=np.float32)
-        self.targets[self.has, np.asarray(self.seen.given)[self.has]] = 1.0
-        self.tagger = Tagger(dataset, self.encoded, epochs=epochs)
-
-    def result(
-        self, method: str, probs: NDArray[np.float64], *, selected_by: str = "last epoch", **info: Any
-    ) -> Trained:
-        sums = probs.sum(axis=1, keepdims=True)
-        return Trained(
-            method=method,
-            predicted=best_tags(probs, self.seen.starts),
-            probs=probs / sums,
-            history=({"epoch": 0},),
-            selected_by=selected_by,
-            chosen=0,
-            info={
-                "split_seed": self._seed,
-                "trained_on": int(self.has.sum()),
-                "features": "words" if self.encoded is None else "encoder",
-                "cpu_seconds": round(time.process_time() - self._started, 3),
-                **info,
-            },
-        )
