@@ -227,7 +227,9 @@ def _entry(entry: Entry) -> Iterator[str]:
         if text.strip():
             yield f"- **{label}:** {escaped(text[0].upper() + text[1:])}"
     if entry.calibrated is not None:
-        answer = "calibrated probabilities and an expected count" if entry.calibrated else "a ranking and flags"
+        answer = (
+            "calibrated probabilities and an expected count" if entry.calibrated else "a ranking and flags"
+        )
         yield f"- **Answers:** {answer}"
     fixed = ", ".join(f"{key}={value!r}" for key, value in entry.options.items())
     yield f"- **Python:** {_code(entry.target.replace(':', '.'))}{' with ' + _code(fixed) if fixed else ''}"

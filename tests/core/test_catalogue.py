@@ -73,9 +73,7 @@ def test_a_year_is_no_measurement() -> None:
     assert quotes_figures(Entry("a", "m:f", "It.", "B 2020", hurts="Loses 3 points."))
 
 
-def test_main_writes_the_page_and_asks_for_a_path(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_main_writes_the_page_and_asks_for_a_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path / "c.md")]) == 0
     assert (tmp_path / "c.md").read_text(encoding="utf-8") == catalogue()
     assert main([]) == 2
