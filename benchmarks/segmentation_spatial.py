@@ -27,6 +27,9 @@ KINDS: Kinds = {
     "displacement 1 px": lambda labels, i: displace_boundaries(labels, 1.0, seed=0, image_id=str(i)),
     "displacement 2 px": lambda labels, i: displace_boundaries(labels, 2.0, seed=0, image_id=str(i)),
     "displacement 4 px": lambda labels, i: displace_boundaries(labels, 4.0, seed=0, image_id=str(i)),
+    "displacement 2 px, bias 1": lambda labels, i: displace_boundaries(
+        labels, 2.0, seed=0, image_id=str(i), bias=1.0
+    ),
 }
 
 

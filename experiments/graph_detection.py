@@ -1,14 +1,14 @@
 """Compare detectors on graphs beyond the citation classics: ranking and F1 of the calibrated one and its rivals.
 
     python -m experiments.graph_detection --json runs.jsonl [--datasets Photo,CS,DBLP,Tolokers,Minesweeper]
-        [--kind symmetric] [--rate .1] [--seeds 101,102,103]
+        [--kinds symmetric,asymmetric] [--rate .1] [--seeds 0,1,2] [--methods graphcleaner,...]
     python -m experiments.graph_detection --json runs.jsonl --table
 
-Noise is GraphCleaner's protocol. Three rows per graph and seed: "graphcleaner" (calibrated, as it comes),
-"confident-learning" on out-of-fold SGC probabilities, and "own-probability", the ranking confident learning would
-make of the calibrated detector's own probabilities (of the given label; it flags nothing). On DBLP also
-"graphcleaner, uniform", which is told that errors hit all classes alike. All nodes count. Runs that are in the file are
-not repeated. The graphs are looked for in $LABELNOISE_DATA/graph, then downloaded. CPU time is that of one thread.
+Noise is GraphCleaner's protocol. Rows per graph, kind and seed: "graphcleaner" (calibrated, as it comes) and
+"own-probability" (the ranking by its own probability of the given label, without a transition matrix; it flags nothing);
+"confident-learning" and "sgc" (by margin) on the same out-of-fold probabilities of SGC; "graphcleaner-faithful"
+(as published, GCN, drawn split). All nodes count. Runs that are in the file are not repeated, the cheapest come first.
+The graphs are looked for in $LABELNOISE_DATA/graph, then downloaded. CPU time is that of one thread.
 """
 
 from __future__ import annotations
@@ -24,24 +24,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # figures are for one thread
 
 import numpy as np
 
-CALIBRATED, UNIFORM = "graphcleaner", "graphcleaner, uniform"
-CONFIDENT, OWN = "confident-learning", "own-probability"
-#: Graphs whose classes contradict each other by themselves, where it pays to say that errors do not.
-CONFLICTING = ("DBLP",)
+CALIBRATED, OWN = "graphcleaner", "own-probability"
+METHODS = ("confident-learning", "sgc", CALIBRATED, "graphcleaner-faithful")
 
 
 def run_once(noisy: Any, method: str) -> list[dict[str, Any]]:
     """One detection; the calibrated one gives the row of its own probabilities too."""
     from labelnoise.core.evaluation import detection_metrics
-    from labelnoise.graph.baselines import detect_confident_learning
-    from labelnoise.graph.calibrated import detect_calibrated
+    from labelnoise.graph.domain import GraphDomain
 
     wrong = noisy.is_wrong
     start = time.process_time()
-    if method == CONFIDENT:
-        found = detect_confident_learning(noisy, 0)
-    else:
-        found = detect_calibrated(noisy, 0, errors="uniform" if method == UNIFORM else "auto")
+    found = GraphDomain().detect(noisy, method=method, seed=0)
     seconds = round(time.process_time() - start, 2)
     scores = detection_metrics(wrong, 1 - found.quality, flagged=found.flagged)
     row = {"method": method, "cpu_seconds": seconds}
@@ -54,8 +48,6 @@ def run_once(noisy: Any, method: str) -> list[dict[str, Any]]:
         "interval_covers": bool(found.count.low <= total <= found.count.high),
         "errors": found.info["errors"],
     }
-    if method == UNIFORM:
-        return [row]
     own = detection_metrics(wrong, 1 - found.evidence["p_given"])
     return [
         row,
@@ -73,18 +65,26 @@ def read(store: Path) -> list[dict[str, Any]]:
 
 
 def show(runs: list[dict[str, Any]]) -> None:
-    """Mean and standard deviation over seeds, a line of Markdown for each graph and method."""
-    names = ("auroc", "average_precision", "f1", "count_ratio")
-    for key in dict.fromkeys((run["data"], run["kind"], run["rate"], run["method"]) for run in runs):
+    """Mean over seeds and half the width of its 95% Student interval, a line of Markdown for each graph and method."""
+    from labelnoise.core.evaluation import mean_interval
+
+    print("| data, noise, rate | detector | AUROC | AP | F1 | count | covers | CPU s | runs |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    order = (*METHODS, OWN)
+    keys = {(run["data"], run["kind"], run["rate"], run["method"]) for run in runs}
+    for key in sorted(keys, key=lambda key: (*key[:3], order.index(key[3]))):
         cell = [run for run in runs if (run["data"], run["kind"], run["rate"], run["method"]) == key]
         parts = []
-        for name in names:
+        for name in ("auroc", "average_precision", "f1", "count_ratio"):
             values = [run[name] for run in cell if name in run]
-            spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
-            parts.append(f"{np.mean(values):.3f} ± {spread:.3f}" if values else "")
+            if len(values) > 1:
+                mean, low, high, _ = mean_interval(values, 0.95)
+                parts.append(f"{mean:.3f} ± {(high - low) / 2:.3f}")
+            else:
+                parts.append(f"{values[0]:.3f}" if values else "")
         covers = [run["interval_covers"] for run in cell if "interval_covers" in run]
         parts.append(f"{sum(covers)} of {len(covers)}" if covers else "")
-        parts.append(f"{np.mean([run['cpu_seconds'] for run in cell]):.0f}")
+        parts += [f"{np.mean([run['cpu_seconds'] for run in cell]):.0f}", str(len(cell))]
         print(f"| {key[0]} {key[1]} {key[2]} | {key[3]} | " + " | ".join(parts) + " |", flush=True)
 
 
@@ -93,10 +93,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", type=Path, required=True, help="file of finished runs, one object a line")
-    parser.add_argument("--datasets", default="Photo,CS,DBLP,Tolokers,Minesweeper")
-    parser.add_argument("--kind", default="symmetric")
+    parser.add_argument("--datasets", default="Minesweeper,Tolokers,DBLP,Photo,CS")
+    parser.add_argument("--kinds", default="symmetric,asymmetric")
     parser.add_argument("--rate", type=float, default=0.1)
-    parser.add_argument("--seeds", default="101,102,103")
+    parser.add_argument("--seeds", default="0,1,2,3,4")
+    parser.add_argument("--methods", default=",".join(METHODS))
+    parser.add_argument(
+        "--cpu-minutes", type=float, default=float("inf"), help="start no run after this much CPU time"
+    )
     parser.add_argument("--table", action="store_true", help="only show what is in the file")
     asked = parser.parse_args()
     if asked.table:
@@ -107,23 +111,28 @@ def main() -> None:
     from labelnoise.graph.noise import graphcleaner_protocol
 
     done = {tuple(run[c] for c in ("data", "kind", "rate", "seed", "method")) for run in read(asked.json)}
+    wanted = [
+        (name, kind, asked.rate, seed, method)
+        for seed in map(int, asked.seeds.split(","))  # outermost: every row has some runs when read early
+        for name in asked.datasets.split(",")
+        for kind in asked.kinds.split(",")
+        for method in asked.methods.split(",")
+    ]
     graphs: dict[str, Any] = {}
-    # Seeds outermost: every row has some runs when the file is read early.
-    for seed in map(int, asked.seeds.split(",")):
-        for name in asked.datasets.split(","):
-            for method in (CONFIDENT, CALIBRATED, *((UNIFORM,) if name in CONFLICTING else ())):
-                if (name, asked.kind, asked.rate, seed, method) in done:
-                    continue
-                if name not in graphs:
-                    graphs[name] = load_graph(name, root=data_root("graph"))
-                graph = graphs[name]
-                labels = graphcleaner_protocol(graph, asked.kind, asked.rate, seed=seed).labels
-                key = {"data": name, "kind": asked.kind, "rate": asked.rate, "seed": seed}
-                rows = [
-                    {**key, **row} for row in run_once(graph.with_labels(labels, true=graph.given), method)
-                ]
-                with asked.json.open("a") as out:
-                    out.write("".join(json.dumps(row) + "\n" for row in rows))
+    for cell in wanted:
+        if cell in done or time.process_time() > 60 * asked.cpu_minutes:
+            continue
+        name, kind, rate, seed, method = cell
+        if name not in graphs:
+            graphs[name] = load_graph(name, root=data_root("graph"))
+        graph = graphs[name]
+        if graph.n_classes == 2 and kind != "symmetric":
+            continue  # with two classes both kinds are the same
+        labels = graphcleaner_protocol(graph, kind, rate, seed=seed).labels
+        key = {"data": name, "kind": kind, "rate": rate, "seed": seed}
+        rows = [{**key, **row} for row in run_once(graph.with_labels(labels, true=graph.given), method)]
+        with asked.json.open("a") as out:
+            out.write("".join(json.dumps(row) + "\n" for row in rows))
     show(read(asked.json))
 
 

@@ -23,7 +23,7 @@ from labelnoise.text.colada import Bilingual, chosen_round, colada_rounds, entit
 from labelnoise.text.dataset import TextDataset
 from labelnoise.text.domain import TextDomain
 from labelnoise.text.encoder import encode_tokens
-from labelnoise.text.viterbi import valid_tags
+from labelnoise.text.viterbi import best_tags
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "colada": {},
@@ -108,7 +108,7 @@ def main() -> None:
                     continue
                 started, records, scores = time.process_time(), [], []
                 for one in colada_rounds(texts, rounds=asked.rounds, **options):
-                    tags = valid_tags(one.model.predict(texts.target_features), goal.starts)
+                    tags = best_tags(one.model.predict(texts.target_features), goal.starts)
                     scores.append(round(entity_f1(goal, tags, goal.masks["test"]), 4))
                     records.append(one.record)
                 row = {

@@ -63,7 +63,7 @@ class ReviewVerbs:
         shown = table.head(limit)
         from labelnoise.core.review.page import write_page
 
-        write_page(shown, self.domain.review_cards(dataset, shown.columns["index"].tolist()), out)
+        write_page(shown, self.domain.table_cards(dataset, table, shown), out)
         if as_json:
             from labelnoise.core._verbs_show import print_json
 

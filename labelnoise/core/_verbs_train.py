@@ -72,7 +72,8 @@ class TrainVerb:
         dataset = self._load(source, data_root)
         if not dataset.labelled.any():
             raise InputError(f"{dataset.name} has no labelled {domain.unit}; there is nothing to learn from.")
-        trained = domain.train(blind(dataset), method=method, seed=seed, **options)
+        seen = dataset if domain.trainers[method].sees_truth else blind(dataset)
+        trained = domain.train(seen, method=method, seed=seed, **options)
         scores = domain.training_scores(dataset, trained)
         disagree = int((dataset.labelled & (trained.predicted != dataset.given)).sum())
         if out is not None:
@@ -121,19 +122,11 @@ class TrainVerb:
             print(f"warning: {printable(sentence)}")
         if scores:
             print()
-            measures = dict.fromkeys(("accuracy", self.domain.training_measure(dataset)))
-            print_grid(
-                ["split", *(name.replace("_", " ") for name in measures), "measured on", "units"],
-                [
-                    (
-                        row["split"],
-                        *("-" if row[name] is None else row[name] for name in measures),
-                        row["labels"],
-                        row["units"],
-                    )
-                    for row in scores
-                ],
-            )
+            measure = self.domain.training_measure(dataset)
+            names = {"split": "split", "accuracy": "accuracy", measure: measure.replace("_", " ")}
+            names |= {**self.domain.train_columns, "labels": "measured on", "units": "units"}
+            cells = [tuple("-" if row.get(key) is None else row[key] for key in names) for row in scores]
+            print_grid(list(names.values()), cells)
         if written:
             print(f"\nwritten: {', '.join(written)}")
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from labelnoise.core.registry import Registry
 from labelnoise.core.review.cards import Card
 from labelnoise.core.trained import Trained
 from labelnoise.core.validation import InputError, choose
+
+if TYPE_CHECKING:
+    from labelnoise.core.issues import IssueTable
 
 __all__ = ["DatasetInfo", "Domain", "data_root", "domain_names", "get_domain", "score_row"]
 
@@ -69,12 +72,16 @@ class Domain(ABC):
     noises: ClassVar[Registry]
     #: Detectors, by name. An entry's target is ``f(dataset, seed, **options) -> Detection``.
     detectors: ClassVar[Registry]
+    #: The detector behind ``detect --probs``, whose option ``probs`` is a file; none if empty.
+    probs_detector: ClassVar[str] = ""
     #: Trainers, by name. An entry's target is ``f(dataset, seed, **options) -> Trained``. None: no verb train.
     trainers: ClassVar[Registry] = Registry("trainer")
     #: The trainer used when the user names none.
     default_trainer: ClassVar[str] = ""
     #: The trainer that takes every label for right: what the others are held against.
     plain_trainer: ClassVar[str] = "plain"
+    #: What the verb train prints of a row of `training_scores` beside the accuracy: key and title of its column.
+    train_columns: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
     def datasets(self) -> Mapping[str, DatasetInfo]:
@@ -176,6 +183,10 @@ class Domain(ABC):
         By default the user's id and nothing else; a modality adds what a person has to see or hear.
         """
         return [Card(title=f"{self.unit} {dataset.ids[unit]}") for unit in units]
+
+    def table_cards(self, dataset: Dataset, table: IssueTable, shown: IssueTable) -> list[Card]:
+        """Cards of the shown rows of a whole table of issues; `review_cards` unless issues explain each other."""
+        return self.review_cards(dataset, shown.columns["index"].tolist())
 
     def bench_score(self, dataset: Dataset) -> Any:
         """Mask of the units on which a benchmark scores detection; all labelled units by default."""

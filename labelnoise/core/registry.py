@@ -34,6 +34,8 @@ class Entry:
         Keyword arguments of the target that this name fixes.
     calibrated : bool, optional
         For detectors: whether they answer calibrated probabilities (``Detection.p_wrong``); None = not said.
+    sees_truth : bool
+        For trainers: a bound that is shown the true labels, which the command hides from all others.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Entry:
     hurts: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     calibrated: bool | None = None
+    sees_truth: bool = False
 
     def load(self) -> Callable[..., Any]:
         """Import and return the target."""

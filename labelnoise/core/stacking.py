@@ -223,6 +223,7 @@ def fit_stacker(
     start: StackerFit | None = None,
     iterations: int = 120,
     tolerance: float = 1e-9,
+    least_information: float = 0.0,
 ) -> StackerFit:
     """Fit class probabilities and the transition matrix together, from given labels alone.
 
@@ -247,6 +248,11 @@ def fit_stacker(
         Limit of the L-BFGS iterations per fit.
     tolerance : float
         Relative decrease of the objective at which a fit ends.
+    least_information : float
+        What class-dependent errors must tell about where a wrong label comes from, to be believed: log-likelihood
+        gained over uniform errors per expected error, as a share of log(K - 1), which pair errors seen with perfect
+        evidence would gain. Unlike the fixed price per kind of confusion it grows with the data, as does the gain
+        that real classes bring by contradicting their evidence in their own way.
 
     Returns
     -------
@@ -298,7 +304,9 @@ def fit_stacker(
     even_starts = [_even_start(at, k) for at in (fit.theta, starts[0])]
     even = min((fit_at(UNIFORM, at) for at in even_starts), key=lambda found: found.objective)
     gain = _likelihood(fit, evidence, u, labels) - _likelihood(even, evidence, u, labels)
-    return fit if gain > _kinds_of_error(fit.transition) else even
+    expected = float((1.0 - np.diag(fit.transition))[labels].sum())
+    least = max(_kinds_of_error(fit.transition), least_information * expected * np.log(k - 1))
+    return fit if gain > least else even
 
 
 def _soft_start(m: int, q: int, k: int) -> Array:

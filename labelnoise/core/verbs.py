@@ -311,6 +311,10 @@ def build_app(domain: Domain, name: str | None = None) -> App:
         suppress_keyboard_interrupt=False,
     )
     verbs = Verbs(domain)
+    if domain.probs_detector:
+        from labelnoise.core._verbs_probs import ProbsVerbs
+
+        verbs = ProbsVerbs(domain)
     sources = f"Data sets: {_listed(domain.datasets(), domain.default_dataset)}; or a path."
     app.command(
         verbs.detect,

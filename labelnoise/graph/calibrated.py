@@ -39,13 +39,18 @@ from labelnoise.graph.features import (
     own_features,
     weighted_features,
 )
-from labelnoise.graph.scaling import LargeNodeEvidence, Round, plan_for
+from labelnoise.graph.homophily import edge_homophily
+from labelnoise.graph.propagation import unit_weights
+from labelnoise.graph.scaling import LEAST_INFORMATION, LargeNodeEvidence, Round, plan_for
 from labelnoise.graph.votes import Votes, vote_scores
 
 __all__ = ["NodeEvidence", "detect_calibrated"]
 
 #: Nodes whose neighbours' labels are looked at together.
 NODES_AT_ONCE = 100_000
+
+#: Below this adjusted homophily (1: neighbours always agree, 0: chance) the reader is told.
+ALIKE = 0.1
 
 #: What may be said of the errors beforehand.
 ERRORS = ("auto", "uniform")
@@ -83,13 +88,14 @@ class NodeEvidence:
         self._concentration = concentration
         self._seed, self._n_folds = seed, min(folds, self.n)
         weighted = weighted_features(dataset.x, dataset.degree)
-        self._ridges = [RidgeExpert(diffused_features(weighted, dataset.adjacency, rank=rank, seed=seed))]
+        adjacency = unit_weights(dataset.adjacency)
+        self._ridges = [RidgeExpert(diffused_features(weighted, adjacency, rank=rank, seed=seed))]
         if weighted.shape[1]:
             self._ridges.append(RidgeExpert(own_features(weighted, rank=rank, seed=seed)))
         if 0 < dataset.x.shape[1] <= FEW_COLUMNS:
-            curved = curved_features(dataset.x, dataset.adjacency, width=rank, seed=seed)
+            curved = curved_features(dataset.x, adjacency, width=rank, seed=seed)
             self._ridges.append(RidgeExpert(curved))
-        self._votes = Votes(dataset.adjacency)
+        self._votes = Votes(adjacency, dataset.arcs)
         size = np.log1p(dataset.degree.astype(np.float64))
         self.covariate = np.clip((size - size.mean()) / (size.std() or 1.0), -3, 3)
 
@@ -123,7 +129,7 @@ class NodeEvidence:
         folds[generator(self._seed, "folds", partition).permutation(self.n)] = (
             np.arange(self.n) % self._n_folds
         )
-        evidence = np.empty((len(self._ridges) + 3, self.n, self.k))
+        evidence = np.empty((len(self._ridges) + self._votes.columns, self.n, self.k))
         for fold in track(range(self._n_folds), "denoising labels"):
             hidden = folds == fold
             seen = self._experts(targets, has & ~hidden, lambdas, prior) / first.spread[:, None, None]
@@ -140,6 +146,11 @@ class NodeEvidence:
         spread = evidence[: len(self._ridges)].std(axis=(1, 2), keepdims=True)
         bent = evidence[: len(self._ridges)] / np.maximum(spread, 1e-12)
         return self._stack(np.concatenate([evidence, np.sign(bent) * np.sqrt(np.abs(bent))]), given, start)
+
+    def vote_weights(self, fit: StackerFit) -> list[float]:
+        """Weight of each vote in a stacker (`labelnoise.graph.votes.Votes`); negative where neighbours differ."""
+        first = len(self._ridges)
+        return [round(float(w), 3) for w in fit.weights[first : first + self._votes.columns]]
 
     def _one_hot(self, given: Labels) -> tuple[Matrix, NDArray[np.bool_]]:
         has = given >= 0
@@ -171,6 +182,7 @@ class NodeEvidence:
             covariate=self.covariate[has],
             concentration=self._concentration,
             start=start,
+            least_information=LEAST_INFORMATION,
         )
         return Round(fit, spread, predict(fit, evidence, self.covariate))
 
@@ -207,16 +219,18 @@ def detect_calibrated(
         Share of nodes whose label may legitimately contradict all evidence; by default 0.1% when errors look
         uniform over classes and 1% when they look class-dependent, 1% and 2% where classes overlap.
     errors : str
-        ``"auto"``: whether errors depend on the class is found from the labels. ``"uniform"``: they are known
-        to hit all other classes alike, so that classes which contradict the evidence by themselves (DBLP's)
-        do not pass for errors. No difference with two classes.
+        ``"auto"``: whether errors depend on the class is found from the labels; they do if that tells enough per
+        error (`labelnoise.graph.scaling.LEAST_INFORMATION`), so that classes which contradict the evidence by
+        themselves (DBLP's) do not pass for errors. ``"uniform"``: they are known to hit all other classes
+        alike. No difference with two classes.
 
     Returns
     -------
     Detection
-        With ``p_wrong``, ``count``, ``transition`` and the evidence columns ``p_given`` (probability of the
+            With ``p_wrong``, ``count``, ``transition`` and the evidence columns ``p_given`` (probability of the
         given label as seen from everything but itself) and ``neighbour_agreement`` (share of labelled
-        neighbours with the same label, 0 without any).
+        neighbours with the same label, 0 without any). ``info`` holds the homophily and the weights of the votes,
+        negative where neighbours differ.
 
     Raises
     ------
@@ -310,6 +324,7 @@ def detect_calibrated(
     strata = (dataset.degree <= 1).astype(np.int64)
     suggested = truth.argmax(axis=1).astype(np.int64)
     overlap = _overlap(probs, has)
+    agreement, adjusted = edge_homophily(dataset)
     return Detection(
         method="graphcleaner",
         quality=1.0 - p_wrong,
@@ -324,12 +339,15 @@ def detect_calibrated(
             "p_given": np.where(has, probs[np.arange(node.n), np.maximum(given, 0)], 0.0).astype(np.float64),
             "neighbour_agreement": _agreement(dataset),
         },
-        warnings=_warnings(dataset, count, overlap, conflicts, cautious, share, careful),
+        warnings=_warnings(dataset, count, adjusted, overlap, conflicts, cautious, share, careful),
         info={
             "mode": "calibrated",
             "errors": "uniform" if fit.uniform else "class-dependent",
             "ambiguity": share,
             "overlap": round(overlap, 4),
+            "edge_homophily": agreement,
+            "adjusted_homophily": adjusted,
+            "vote_weights": node.vote_weights(fit),
             "expected_conflicts": round(conflicts, 2),
             "expected_errors_cautious": round(cautious, 2),
             "ridge": lambdas,
@@ -393,6 +411,7 @@ def _agreement(dataset: GraphDataset) -> NDArray[np.float64]:
 def _warnings(
     dataset: GraphDataset,
     count: CountEstimate,
+    adjusted: float | None,
     overlap: float,
     conflicts: float,
     cautious: float,
@@ -411,6 +430,11 @@ def _warnings(
         found.append(
             f"{conflicts:.0f} labels conflict with the evidence, but so few that most may be odd rather than wrong "
             f"({odd:.1%} of the nodes are allowed to be; --set ambiguity=0 allows none)."
+        )
+    if adjusted is not None and adjusted < ALIKE:
+        found.append(
+            f"Neighbours share labels hardly more often than by chance (adjusted homophily {adjusted:.2f}), so "
+            "features decide, and neighbours by the weights that their votes were found to deserve."
         )
     if dataset.n_classes == 2:
         found.append(

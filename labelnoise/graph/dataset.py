@@ -95,19 +95,40 @@ class GraphDataset(Dataset):
             row, col = distinct_pairs(np.concatenate([row, col]), np.concatenate([col, row]), n)
             indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=n))])
             return sp.csr_array((np.ones(len(row)), col, indptr), shape=(n, n))
-        keep = row != col
-        weight = np.asarray(self.edge_weight, float)[keep]
-        # max over parallel edges, by sorting on (row, col, weight) and keeping the last of each pair
-        both_row = np.concatenate([row[keep], col[keep]])
-        both_col = np.concatenate([col[keep], row[keep]])
-        both_weight = np.concatenate([weight, weight])
-        order = np.lexsort((both_weight, both_col, both_row))
-        both_row, both_col, both_weight = both_row[order], both_col[order], both_weight[order]
-        last = np.ones(len(both_row), dtype=bool)
-        last[:-1] = (both_row[1:] != both_row[:-1]) | (both_col[1:] != both_col[:-1])
-        matrix = sp.csr_array((both_weight[last], (both_row[last], both_col[last])), shape=(n, n))
-        matrix.eliminate_zeros()
-        return matrix
+        weight = np.asarray(self.edge_weight, float)
+        return _heaviest(
+            np.concatenate([row, col]), np.concatenate([col, row]), np.concatenate([weight, weight]), n
+        )
+
+    @cached_property
+    def arcs(self) -> sp.csr_array | None:
+        """Edges in the direction they are stored in (row = source), shape (n, n); None for an undirected graph.
+
+        A graph is undirected if every edge is stored in both directions with one weight, or every edge once
+        from the lower to the higher row (or the reverse). Self loops are left out, the heaviest of parallel
+        edges counts.
+
+        Examples
+        --------
+        >>> given = np.array([0, 1, 1])
+        >>> cycle = GraphDataset(name="cycle", given=given, class_names=("a", "b"), x=np.zeros((3, 0)),
+        ...     edge_index=np.array([[0, 1, 2], [1, 2, 0]]))
+        >>> cycle.arcs.toarray().astype(int).tolist(), cycle.degree.tolist()
+        ([[0, 1, 0], [0, 0, 1], [1, 0, 0]], [2, 2, 2])
+        """
+        n = self.n_nodes
+        row, col = self.edge_index
+        if (row <= col).all() or (row >= col).all():
+            return None
+        if self.edge_weight is None:
+            row, col = distinct_pairs(row, col, n)
+            if len(row) == self.adjacency.nnz:
+                return None
+            indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=n))])
+            return sp.csr_array((np.ones(len(row)), col, indptr), shape=(n, n))
+        matrix = _heaviest(row, col, np.asarray(self.edge_weight, float), n)
+        same = matrix.nnz == self.adjacency.nnz and (matrix != self.adjacency).nnz == 0
+        return None if same else matrix
 
     @cached_property
     def degree(self) -> NDArray[np.int64]:
@@ -123,6 +144,22 @@ class GraphDataset(Dataset):
         else:
             sparse = {"x": self.x}
         return {**super().arrays(), **sparse, "edge_index": self.edge_index, "edge_weight": self.edge_weight}
+
+
+def _heaviest(
+    row: NDArray[np.int64], col: NDArray[np.int64], weight: NDArray[np.float64], n: int
+) -> sp.csr_array:
+    """The matrix of the largest weight of each pair, without self loops and without pairs of weight 0."""
+    keep = row != col
+    row, col, weight = row[keep], col[keep], weight[keep]
+    # sorted by (row, col, weight), the last of each pair is kept
+    order = np.lexsort((weight, col, row))
+    row, col, weight = row[order], col[order], weight[order]
+    last = np.ones(len(row), dtype=bool)
+    last[:-1] = (row[1:] != row[:-1]) | (col[1:] != col[:-1])
+    matrix = sp.csr_array((weight[last], (row[last], col[last])), shape=(n, n))
+    matrix.eliminate_zeros()
+    return matrix
 
 
 def distinct_pairs(

@@ -18,6 +18,7 @@ from labelnoise.core.review.cards import Card
 from labelnoise.core.trained import Trained
 from labelnoise.core.validation import InputError
 from labelnoise.graph.dataset import GraphDataset, distinct_pairs
+from labelnoise.graph.homophily import edge_homophily
 from labelnoise.graph.noise import ENTRIES as NOISE_ENTRIES
 from labelnoise.graph.noise_structure import ENTRIES as STRUCTURE_ENTRIES
 from labelnoise.graph.trainers import GRAPH_TRAINERS
@@ -248,45 +249,21 @@ class GraphDomain(Domain):
         }
 
 
-def edge_homophily(dataset: GraphDataset) -> tuple[float | None, float | None]:
-    """Share of edges whose ends carry the same given label, and that share adjusted for chance.
-
-    Edges count once and without their weight; those with an unlabelled end do not count.
-
-    Examples
-    --------
-    >>> from labelnoise.graph.arrays import from_arrays
-    >>> graph = from_arrays({"y": [0, 0, 1, 1], "edge_index": [[0, 2, 1], [1, 3, 2]]}, name="path")
-    >>> edge_homophily(graph)
-    (0.6667, 0.3333)
-    """
-    edges = dataset.adjacency.tocoo()
-    one, other = dataset.given[edges.row], dataset.given[edges.col]
-    both = (one >= 0) & (other >= 0)
-    if not both.any():
-        return None, None
-    one, other = one[both], other[both]
-    agreement = float((one == other).mean())
-    share = np.bincount(one, minlength=dataset.n_classes) / len(one)
-    chance = float(share @ share)
-    adjusted = (agreement - chance) / (1.0 - chance) if chance < 1.0 else None
-    return round(agreement, 4), None if adjusted is None else round(adjusted, 4)
-
-
 def _direction(dataset: GraphDataset) -> str:
-    """Whether edges are stored in both directions; methods here use them in both, whatever this says."""
+    """Whether edges are stored in both directions, and what is made of it."""
     row, col = dataset.edge_index
-    stored = len(distinct_pairs(row, col, dataset.n_nodes)[0])
-    if not stored:
+    if not (row != col).any():
         return "no edges"
-    # Of s stored pairs and u undirected ones, s - u are the second direction of another.
-    undirected = len(distinct_pairs(np.minimum(row, col), np.maximum(row, col), dataset.n_nodes)[0])
-    share = 2 * (stored - undirected) / stored
-    if share == 1.0:
-        return "no, both directions are stored"
-    if share == 0.0:
+    if dataset.arcs is not None:
+        pairs = len(distinct_pairs(row, col, dataset.n_nodes)[0])
+        share = 2 * (pairs - dataset.adjacency.nnz // 2) / pairs
+        how = f"yes, {share:.0%} of the edges go both ways" if share else "each edge is stored once"
+        if share == 1.0:
+            how = "yes, by the weights of the two directions"
+        return f"{how}; votes count along, against and in both directions"
+    if (row >= col).all() or (row <= col).all():
         return "each edge is stored once; both directions are used"
-    return f"yes, {share:.0%} of the edges go both ways; both directions are used"
+    return "no, both directions are stored"
 
 
 def _neighbour_labels(dataset: GraphDataset, rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -184,13 +184,18 @@ def lazy_walk(adjacency: Any, values: Matrix, *, own: float, steps: int) -> Matr
            [0.25, 0.  ],
            [0.  , 0.75]])
     """
-    columns = np.asarray(adjacency.sum(axis=0)).ravel()
-    scale = np.divide(1 - own, columns, out=np.zeros(len(columns)), where=columns > 0)
-    walk = sp.csr_array(adjacency @ sp.diags_array(scale))
+    walk = _walk(adjacency, own)
     result = np.asarray(values, dtype=np.float64)
     for _ in range(steps):
-        result = walk @ result + own * result
+        result = walk @ result
     return result
+
+
+def _walk(adjacency: Any, own: float) -> sp.csr_array:
+    """``(1 - own) A D^-1 + own I``."""
+    columns = np.asarray(adjacency.sum(axis=0)).ravel()
+    scale = np.divide(1 - own, columns, out=np.zeros(len(columns)), where=columns > 0)
+    return sp.csr_array(adjacency @ sp.diags_array(scale) + own * sp.eye_array(len(columns)))
 
 
 def semantic_labels(z: Matrix, soft: Matrix, train: Labels, *, beta: float) -> Matrix:
@@ -213,9 +218,9 @@ def semantic_labels(z: Matrix, soft: Matrix, train: Labels, *, beta: float) -> M
     member[np.arange(len(train)), soft[train].argmax(axis=1)] = 1
     means = member.T @ z[train] / np.maximum(member.sum(axis=0), 1)[:, None]
     means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
-    length = np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
-    logits = beta * soft + (1 - beta) * np.abs(z @ means.T / length)
-    share = np.exp(logits - logits.max(axis=1, keepdims=True))
+    length = np.maximum(np.sqrt(np.einsum("ij,ij->i", z, z)), 1e-12)[:, None]
+    # both parts lie in 0 to 1, so no exponential can be too large
+    share = np.exp(beta * soft + (1 - beta) * np.abs(z @ means.T / length))
     return share / share.sum(axis=1, keepdims=True)  # type: ignore[no-any-return]
 
 
@@ -280,9 +285,10 @@ def train_erase(
     """
     import torch
 
+    from labelnoise.core.threads import one_thread
+    from labelnoise.graph.erase_head import classify
     from labelnoise.graph.erase_loss import coding_rate_loss
     from labelnoise.graph.erase_network import ErasedGAT
-    from labelnoise.graph.models import one_thread
 
     started = time.process_time()
     config = _configured(config or PUBLISHED.get(dataset.name, EraseConfig()), changes)
@@ -301,6 +307,7 @@ def train_erase(
     soft[train, dataset.given[train]] = 1.0
     inside = sp.diags_array(np.isin(np.arange(n), train).astype(float))
     soft = lazy_walk(inside @ dataset.adjacency @ inside, soft, own=config.alpha, steps=config.steps)
+    walk = _walk(dataset.adjacency, config.alpha)
     best, kept, chosen, history = -1.0, np.zeros((n, k)), 0, []
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(generator(seed, "erase").integers(2**62)))
@@ -315,7 +322,9 @@ def train_erase(
             network.train()
             z = network()
             mixed = semantic_labels(z.detach().numpy(), soft, train, beta=config.beta)
-            hard = lazy_walk(dataset.adjacency, mixed, own=config.alpha, steps=config.steps).argmax(axis=1)
+            for _ in range(config.steps):
+                mixed = walk @ mixed
+            hard = mixed.argmax(axis=1)
             loss = coding_rate_loss(
                 z, torch.from_numpy(hard), n_classes=k, eps=config.eps, expansion=config.expansion
             )
@@ -331,14 +340,14 @@ def train_erase(
                 continue
             network.eval()
             if len(val) == 0:
-                kept, chosen = _classify(network, hard[train], train, np.arange(n), k), epoch
+                kept, chosen = classify(network, hard[train], train, np.arange(n), k), epoch
                 continue
             # other nodes wait until the epoch has proven the best so far: most never are
-            guess = _classify(network, hard[train], train, val, k).argmax(axis=1)
+            guess = classify(network, hard[train], train, val, k).argmax(axis=1)
             accuracy = entry["validation"] = float((guess == judge[val]).mean())
             if accuracy > best:
                 best, chosen = accuracy, epoch
-                kept = _classify(network, hard[train], train, np.arange(n), k)
+                kept = classify(network, hard[train], train, np.arange(n), k)
             elif epoch - chosen >= config.patience:
                 break
     return Trained(
@@ -369,21 +378,3 @@ def _unit_sum(x: Any) -> Any:
     if sp.issparse(x):
         return sp.csr_array(sp.diags_array(1 / total) @ x)
     return x / total[:, None]
-
-
-def _classify(network: Any, labels: Labels, train: Labels, rows: Labels, k: int) -> Matrix:
-    """Probabilities of ``rows``, by a logistic regression on the embeddings of the training rows."""
-    import torch
-    from sklearn.linear_model import LogisticRegression
-
-    probs = np.zeros((len(rows), k))
-    if len(np.unique(labels)) == 1:
-        probs[:, labels[0]] = 1.0
-        return probs
-    with torch.no_grad():
-        unit = torch.nn.functional.normalize(
-            network(torch.from_numpy(np.concatenate([train, rows]))), dim=1
-        ).numpy()
-    head = LogisticRegression(max_iter=1000).fit(unit[: len(train)].astype(np.float64), labels)
-    probs[:, head.classes_] = head.predict_proba(unit[len(train) :])
-    return probs

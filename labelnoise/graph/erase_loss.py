@@ -64,17 +64,17 @@ class _CodingRate(torch.autograd.Function):
         factor, inverse = _factor(_gram(rows.T), d / (n * eps))
         value = -expansion * factor
         inverse *= -expansion * d / (n * eps)
-        grouped = rows @ inverse
+        grouped = _product(rows, inverse)
         for part, slope, count in zip(rows.split(counts), grouped.split(counts), counts, strict=True):
             if count == 0:
                 continue
             scale, weight = d / ((count + 1e-8) * eps), count / n
             if count < d:
                 factor, inverse = _factor(_gram(part), scale)
-                slope.addmm_(inverse, part, alpha=weight * scale)
+                slope.add_(_product(inverse, part), alpha=weight * scale)
             else:
                 factor, inverse = _factor(_gram(part.T), scale)
-                slope.addmm_(part, inverse, alpha=weight * scale)
+                slope.add_(_product(part, inverse), alpha=weight * scale)
             value = value + weight * factor
         gradient = torch.empty_like(z)
         gradient[order] = grouped
@@ -84,6 +84,11 @@ class _CodingRate(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None, None, None, None]:
         return outer[0] * ctx.saved_tensors[0], None, None, None, None
+
+
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    """``A B``, by numpy's library where it can: on some processors it is a sixth faster than torch's."""
+    return a @ b if a.device.type != "cpu" else torch.from_numpy(a.numpy() @ b.numpy())
 
 
 def _gram(a: Tensor) -> Tensor:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from labelnoise.graph.dataset import GraphDataset
 
 __all__ = ["ErasedGAT"]
+
+#: Edges whose rows are multiplied together where there is no sparse product for it.
+_AT_ONCE = 4096
 
 
 class ErasedGAT(nn.Module):
@@ -63,14 +68,14 @@ class ErasedGAT(nn.Module):
         split = values.view(n, self.heads, hidden // self.heads)
         scores = torch.einsum("nhc,shc->snh", split, self.score1)
         h = self.edges.attend(split, scores).view(n, hidden) + self.bias1
-        h = functional.normalize(functional.leaky_relu(h, 0.01), p=1, dim=1)
+        h = _UnitRows.apply(h, 0.01)
         # (A h) W = A (h W): gathering before the wider product moves half the numbers
         reach = h @ (self.weight2 @ self.score2[:, 0].T)
         gathered = self.edges.attend(h[:, None, :], reach.T[:, :, None])[:, 0]
         if nodes is not None:
             gathered = gathered[nodes]
         z = torch.addmm(self.bias2, gathered, self.weight2)
-        return torch.relu(functional.normalize(z, p=1, dim=1))
+        return _UnitRows.apply(z, 0.0)  # type: ignore[no-any-return]
 
 
 def _glorot(first: int, second: int, rows: int = 1) -> Tensor:
@@ -85,74 +90,132 @@ class _Edges:
         n = adjacency.shape[0]
         pattern = sp.csr_array(adjacency + sp.eye_array(n, format="csr"))
         pattern.sort_indices()
-        self.n, sizes = n, np.diff(pattern.indptr)
-        self.source = torch.from_numpy(pattern.indices.astype(np.int64))
-        receiver = np.repeat(np.arange(n), sizes)
-        self.receiver = torch.from_numpy(receiver)
+        self.n = n
+        self.source = pattern.indices.astype(np.int64)
+        self.receiver = np.repeat(np.arange(n), np.diff(pattern.indptr))
         # The pattern is symmetric, so the edges ordered by source have the same row lengths.
-        self.back = torch.from_numpy(np.lexsort((receiver, pattern.indices)))
-        self.starts = torch.from_numpy(pattern.indptr[:-1].astype(np.int64))
-        self._by_heads: dict[int, tuple[Tensor, Tensor]] = {}
+        self.back = np.lexsort((self.receiver, self.source))
+        self.starts = pattern.indptr[:-1].astype(np.int64)
+        self._by_heads: dict[int, _Pattern] = {}
 
     def attend(self, values: Tensor, scores: Tensor) -> Tensor:
         """Sum over sources, weighted by the softmax of leaky_relu(source's + receiver's score); (n, heads, c)."""
-        raw = functional.leaky_relu(scores[0][self.source] + scores[1][self.receiver], 0.2)
-        index = self.receiver[:, None].expand_as(raw)
-        highest = raw.new_zeros(self.n, raw.shape[1]).scatter_reduce(
-            0, index, raw.detach(), "amax", include_self=False
-        )
-        share = (raw - highest[self.receiver]).exp()
-        total = share.new_zeros(self.n, raw.shape[1]).index_add(0, self.receiver, share)
-        return _Gather.apply(values, share / total[self.receiver], self)  # type: ignore[no-any-return]
+        return _Attend.apply(values, scores, self)  # type: ignore[no-any-return]
 
-    def bags(self, heads: int) -> tuple[Tensor, Tensor]:
-        """Where the entries (receiver, head) start, and their sources in the (n * heads) rows; see `gather`."""
+    def pattern(self, heads: int) -> _Pattern:
+        """One row for each receiver and head."""
         if heads not in self._by_heads:
-            sizes = torch.diff(self.starts, append=torch.tensor([len(self.source)]))
-            repeated = sizes.repeat_interleave(heads)
-            starts = torch.cumsum(repeated, 0) - repeated
-            # position of entry (edge e, head h): all of one receiver and head lie together
-            edge = torch.arange(len(self.source))
-            within = edge - self.starts[self.receiver]
-            place = (
-                starts[(self.receiver[:, None] * heads + torch.arange(heads)).ravel()].view(-1, heads)
-                + within[:, None]
-            )
-            self._by_heads[heads] = (starts, place)
+            self._by_heads[heads] = _Pattern(self, heads)
         return self._by_heads[heads]
 
-    def gather(self, values: Tensor, share: Tensor, sources: Tensor) -> Tensor:
-        """``out[i, h] = sum over the edges e of i of share[e, h] * values[sources[e], h]``."""
+
+class _Pattern:
+    """Sparse matrices of (n * heads) rows, in which a row's sources are rows of the same head."""
+
+    def __init__(self, edges: _Edges, heads: int) -> None:
+        sizes = np.diff(np.append(edges.starts, len(edges.source))).repeat(heads)
+        ends = np.cumsum(sizes)
+        starts = ends - sizes
+        within = np.arange(len(edges.source)) - edges.starts[edges.receiver]
+        place = starts.reshape(-1, heads)[edges.receiver] + within[:, None]
+        columns = np.empty(place.size, dtype=np.int32)
+        columns[place] = edges.source[:, None] * heads + np.arange(heads)
+        #: Entry of the matrix to (edge, head), flat; none for one head, where the order is the same.
+        self.entry = None
+        if heads > 1:
+            self.entry = np.empty(place.size, dtype=np.int64)
+            self.entry[place.ravel()] = np.arange(place.size)
+        self.place = place
+        self.columns = torch.from_numpy(columns)
+        self.starts = torch.from_numpy(starts.astype(np.int32))
+        self.pointers = torch.from_numpy(np.append(starts, place.size).astype(np.int32))
+
+    def gather(self, share: NDArray[np.float32], values: Tensor) -> Tensor:
+        """``out[i, h] = sum over the edges e of i of share[e, h] * values[source of e, h]``."""
         n, heads, c = values.shape
-        rows = values.reshape(n * heads, c)
-        starts, place = self.bags(heads)
-        index = torch.empty(share.numel(), dtype=torch.int64)
-        weight = torch.empty(share.numel(), dtype=values.dtype)
-        flat = place.ravel()
-        index[flat] = (sources[:, None] * heads + torch.arange(heads)).ravel()
-        weight[flat] = share.reshape(-1)
-        return functional.embedding_bag(index, rows, starts, mode="sum", per_sample_weights=weight).view(
-            n, heads, c
+        flat = share.reshape(-1)
+        weight = torch.from_numpy(flat if self.entry is None else flat[self.entry])
+        rows = functional.embedding_bag(
+            self.columns, values.reshape(n * heads, c), self.starts, mode="sum", per_sample_weights=weight
         )
+        return rows.view(n, heads, c)
+
+    def agreement(self, receivers: Tensor, sources: Tensor) -> NDArray[np.float32]:
+        """``out[e, h] = receivers[receiver of e, h] . sources[source of e, h]``."""
+        n, heads, c = sources.shape
+        left, right = receivers.reshape(n * heads, c), sources.reshape(n * heads, c)
+        if torch.backends.mkl.is_available():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # "sparse CSR is in beta"
+                empty = torch.sparse_csr_tensor(
+                    self.pointers, self.columns, torch.zeros(len(self.columns)),
+                    size=(n * heads, n * heads), check_invariants=False,
+                )  # fmt: skip
+                found = torch.sparse.sampled_addmm(empty, left, right.T, beta=0.0).values()
+        else:
+            receiver = torch.repeat_interleave(torch.diff(self.pointers))
+            found = torch.cat([
+                (left[r] * right[s]).sum(1)
+                for r, s in zip(receiver.split(_AT_ONCE), self.columns.split(_AT_ONCE), strict=True)
+            ])  # fmt: skip
+        return found.numpy()[self.place]  # type: ignore[no-any-return]
 
 
-class _Gather(torch.autograd.Function):
+class _Attend(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, values: Tensor, share: Tensor, edges: _Edges) -> Tensor:
-        ctx.edges = edges
-        ctx.save_for_backward(values, share)
-        return edges.gather(values, share, edges.source)
+    def forward(ctx: Any, values: Tensor, scores: Tensor, edges: _Edges) -> Tensor:
+        raw = scores[0].detach().numpy()[edges.source] + scores[1].detach().numpy()[edges.receiver]
+        slope = np.where(raw > 0, np.float32(1), np.float32(0.2))
+        raw *= slope
+        raw -= np.maximum.reduceat(raw, edges.starts, axis=0)[edges.receiver]
+        share = np.exp(raw, out=raw)
+        share /= np.add.reduceat(share, edges.starts, axis=0)[edges.receiver]
+        ctx.edges, ctx.share, ctx.slope = edges, share, slope
+        ctx.save_for_backward(values)
+        return edges.pattern(values.shape[1]).gather(share, values)
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, Tensor, None]:
-        values, share = ctx.saved_tensors
-        edges: _Edges = ctx.edges
-        gradient = outer[0].contiguous()
-        back = edges.gather(gradient, share[edges.back], edges.receiver[edges.back])
-        agreement = (
-            gradient.index_select(0, edges.receiver).mul_(values.index_select(0, edges.source)).sum(-1)
-        )
-        return back, agreement, None
+        (values,) = ctx.saved_tensors
+        edges, share = ctx.edges, ctx.share
+        pattern, gradient = edges.pattern(values.shape[1]), outer[0].contiguous()
+        back = pattern.gather(share[edges.back], gradient)
+        by_edge = pattern.agreement(gradient, values)
+        by_edge *= share
+        by_edge -= share * np.add.reduceat(by_edge, edges.starts, axis=0)[edges.receiver]
+        by_edge *= ctx.slope
+        by_source = np.add.reduceat(by_edge[edges.back], edges.starts, axis=0)
+        by_receiver = np.add.reduceat(by_edge, edges.starts, axis=0)
+        return back, torch.from_numpy(np.stack([by_source, by_receiver])), None
+
+
+class _UnitRows(torch.autograd.Function):
+    """``relu(x / |x|_1)`` row by row, or ``leaky_relu(x)`` divided by its L1 norm."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, slope: float) -> Tensor:
+        unit = functional.leaky_relu(x, slope) if slope else x.clone()
+        length = torch.from_numpy(np.abs(unit.numpy()).sum(axis=1, keepdims=True)).clamp_(min=1e-12)
+        unit.div_(length)
+        ctx.slope = slope
+        ctx.save_for_backward(unit, length)
+        return unit if slope else torch.relu(unit)
+
+    @staticmethod
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None]:
+        unit, length = ctx.saved_tensors
+        u, g = unit.numpy(), outer[0].numpy()
+        up = u > 0
+        # |x|_1 has the gradient sign(x); a row of an odd entry that is exactly 0 gets that of a negative one
+        if ctx.slope:
+            along = np.einsum("ij,ij->i", g, u)[:, None]
+            g = np.where(up, g - along, ctx.slope * (g + along))
+        else:
+            g = g * up
+            along = np.einsum("ij,ij->i", g, u)[:, None]
+            g += np.where(up, -along, along)
+        g /= length.numpy()
+        return torch.from_numpy(g), None
 
 
 class _Features:
@@ -172,7 +235,7 @@ class _Features:
         csr.sum_duplicates()
         order = sp.csr_array((np.arange(csr.nnz), csr.indices, csr.indptr), shape=csr.shape).T.tocsr()
         self.forward_arrays = tuple(
-            torch.from_numpy(a.astype(np.int64)) for a in (csr.indices, csr.indptr[:-1])
+            torch.from_numpy(a.astype(np.int32)) for a in (csr.indices, csr.indptr[:-1])
         )
         self.backward_arrays = tuple(
             torch.from_numpy(a.astype(np.int64)) for a in (order.indices, order.indptr[:-1], order.data)

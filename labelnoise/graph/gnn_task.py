@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from labelnoise.core.training.task import Mixed, Split, Task, Units
 from labelnoise.core.validation import NO_LABEL, InputError
 from labelnoise.graph.dataset import GraphDataset
-from labelnoise.graph.models import _Sparse, _sparse
-from labelnoise.graph.networks import NETWORKS, Mixing, Operator, build_network, operator_of
+from labelnoise.graph.gathering import Operator, Sparse, as_sparse, operator_of
+from labelnoise.graph.networks import NETWORKS, Mixing, build_network
 from labelnoise.graph.splits import split_labels
 
 __all__ = ["GraphBatch", "GraphTask", "row_normalised"]
@@ -24,7 +24,7 @@ __all__ = ["GraphBatch", "GraphTask", "row_normalised"]
 class GraphBatch(NamedTuple):
     """The whole graph, and the labels of one split (-1 elsewhere)."""
 
-    features: _Sparse | Tensor
+    features: Sparse | Tensor
     operator: Operator
     labels: Tensor
     ids: Tensor
@@ -171,7 +171,7 @@ def row_normalised(x: Any) -> Any:
     return sp.csr_array(sp.diags_array(scale) @ x) if sp.issparse(x) else x * scale[:, None]
 
 
-def _tensor(x: Any) -> _Sparse | Tensor:
+def _tensor(x: Any) -> Sparse | Tensor:
     if sp.issparse(x):
-        return _sparse(sp.csr_array(x))
+        return as_sparse(sp.csr_array(x))
     return torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))

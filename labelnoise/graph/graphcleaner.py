@@ -122,7 +122,7 @@ def detect_faithful(
     seed : int
         Of the split (if drawn), the base network, the flips and the detector.
     base : str
-        A name from `labelnoise.graph.models.MODELS`.
+        A name from `labelnoise.graph.node_classifier.MODELS`.
     threshold : float
         Flag where the detector's probability exceeds it; 0.97 is the paper's.
     split : str
@@ -158,7 +158,7 @@ def detect_faithful(
     Y. Li, M. Xiong, B. Hooi: GraphCleaner: Detecting Mislabelled Samples in Popular Graph Learning
     Benchmarks, ICML 2023.
     """
-    from labelnoise.graph.models import train_node_classifier
+    from labelnoise.graph.node_classifier import train_node_classifier
 
     threshold = as_rate(threshold, name="threshold")
     flip_fraction = as_rate(flip_fraction, name="flip_fraction")
@@ -342,7 +342,7 @@ def _fit_detector(
     import torch
     from torch.nn import functional
 
-    from labelnoise.graph.models import one_thread
+    from labelnoise.core.threads import one_thread
 
     rng = generator(seed, "graphcleaner detector")
 

@@ -1,27 +1,21 @@
-"""Graph networks as torch modules for full-batch training, for any strategy of the core's training loop.
-
-`labelnoise.graph.models` holds the networks of the published GraphCleaner experiments; these here are small and can
-mix hidden states of nodes.
-"""
+"""Graph networks as torch modules: over the whole graph, over the rows that some nodes need, or with nodes mixed."""
 
 from __future__ import annotations
 
 import inspect
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from labelnoise.core.registry import Entry, Registry
-from labelnoise.core.validation import InputError
-from labelnoise.graph.models import _Sparse, _sparse, _times
-from labelnoise.graph.propagation import gcn_adjacency
+from labelnoise.core.validation import InputError, choose
+from labelnoise.graph.gathering import Block, Operator, Sparse, affine, bag, times
 
 __all__ = [
     "GAT",
@@ -31,25 +25,8 @@ __all__ = [
     "NETWORKS",
     "SGC",
     "Mixing",
-    "Operator",
     "build_network",
-    "operator_of",
 ]
-
-
-class Operator(NamedTuple):
-    """What a layer gathers with.
-
-    Attributes
-    ----------
-    matrix : sparse matrix (n, n) as row arrays, or None
-        None is the identity.
-    own : Tensor of shape (n,)
-        Its diagonal: the weight of a node's own state.
-    """
-
-    matrix: _Sparse | None
-    own: Tensor
 
 
 class Mixing(NamedTuple):
@@ -64,29 +41,6 @@ class Mixing(NamedTuple):
         return share * values + (1 - share) * values[self.partner]
 
 
-def operator_of(adjacency: Any, kind: str) -> Operator:
-    """The matrix that a network gathers with.
-
-    Parameters
-    ----------
-    adjacency : sparse matrix of shape (n, n)
-        Symmetric, without self loops.
-    kind : {"gcn", "sum", "identity"}
-        (D + I)^-1/2 (A + I) (D + I)^-1/2; A + I; nothing gathered.
-
-    Examples
-    --------
-    >>> operator_of(sp.csr_array([[0, 1], [1, 0]]), "gcn").own
-    tensor([0.5000, 0.5000])
-    """
-    n = adjacency.shape[0]
-    if kind == "identity":
-        return Operator(None, torch.ones(n))
-    closed = sp.csr_array(adjacency + sp.eye_array(n, format="csr"))
-    matrix = closed if kind == "sum" else gcn_adjacency(adjacency)
-    return Operator(_sparse(matrix), torch.from_numpy(matrix.diagonal().astype(np.float32)))
-
-
 class _Affine(nn.Module):
     """x W; the bias is added by whoever gathers in between."""
 
@@ -96,15 +50,46 @@ class _Affine(nn.Module):
         self.weight = nn.Parameter(torch.empty(d_in, d_out).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.zeros(d_out))
 
-    def forward(self, hidden: _Sparse | Tensor) -> Tensor:
-        return _times(hidden, self.weight).float()
+    def forward(self, hidden: Sparse | Tensor, steps: Sequence[Sparse] = ()) -> Tensor:
+        return affine(steps, hidden, self.weight)
 
 
 class _Network(nn.Module):
-    """Common to all: which operator it wants, and whether nodes can be mixed."""
+    """Common to all: which operator it wants, how far each layer gathers, and whether nodes can be mixed.
+
+    Attributes
+    ----------
+    bits : numpy.random.Generator or None
+        Where dropout of one half takes its random bits from; None is torch's global generator.
+    """
 
     operator: ClassVar[str] = "gcn"
     mixes: ClassVar[bool] = True
+    bits: np.random.Generator | None = None
+    dropout: float = 0.0
+
+    def hops(self) -> list[int]:
+        """Steps along edges of each layer."""
+        raise NotImplementedError
+
+    def drop(self, hidden: Tensor) -> Tensor:
+        """Dropout of hidden states while training."""
+        if self.bits is None or not self.training:
+            return functional.dropout(hidden, self.dropout, self.training)
+        return _half_dropped(hidden, self.bits)
+
+    def steps(self, gathers: Operator | Sequence[Block], position: int) -> list[Sparse]:
+        """What the layer at this position multiplies with, the first step first."""
+        if isinstance(gathers, Operator):
+            return [] if gathers.matrix is None else [gathers.matrix] * self.hops()[position]
+        return gathers[position].steps
+
+
+def _half_dropped(hidden: Tensor, rng: np.random.Generator) -> Tensor:
+    """Dropout 0.5 from single random bits (drawing floats costs more than the layer itself)."""
+    count = hidden.numel()
+    bits = np.unpackbits(np.frombuffer(rng.bytes(-(-count // 8)), dtype=np.uint8), count=count)
+    return hidden * torch.from_numpy(bits.view(bool)).view_as(hidden).float().mul_(2)
 
 
 class GCN(_Network):
@@ -125,6 +110,8 @@ class GCN(_Network):
 
     Examples
     --------
+    >>> import scipy.sparse as sp
+    >>> from labelnoise.graph.gathering import operator_of
     >>> operator = operator_of(sp.csr_array([[0, 1], [1, 0]]), "gcn")
     >>> GCN(3, 4)(torch.ones(2, 3), operator).shape
     torch.Size([2, 4])
@@ -139,20 +126,39 @@ class GCN(_Network):
         self.layers = nn.ModuleList(_Affine(a, b) for a, b in itertools.pairwise(widths))
         self.dropout = dropout
 
-    def forward(self, features: _Sparse | Tensor, operator: Operator, mixing: Mixing | None = None) -> Tensor:
+    def hops(self) -> list[int]:
+        return [1] * len(self.layers)
+
+    def forward(
+        self,
+        features: Sparse | Tensor,
+        gathers: Operator | Sequence[Block],
+        mixing: Mixing | None = None,
+    ) -> Tensor:
+        if mixing is not None:
+            assert isinstance(gathers, Operator)
+            return self._mixed(features, gathers, mixing)
+        hidden: Any = features
+        for position, layer in enumerate(self.layers):
+            if position:
+                hidden = self.drop(functional.relu(hidden))
+            hidden = layer(hidden, self.steps(gathers, position)) + layer.bias
+        return hidden  # type: ignore[no-any-return]
+
+    def _mixed(self, features: Sparse | Tensor, operator: Operator, mixing: Mixing) -> Tensor:
         hidden: Any = features
         mixed: Tensor | None = None
         for position, layer in enumerate(self.layers):
             if position:
-                hidden = functional.dropout(functional.relu(hidden), self.dropout, self.training)
+                hidden = self.drop(functional.relu(hidden))
                 if mixed is not None:
-                    mixed = functional.dropout(functional.relu(mixed), self.dropout, self.training)
+                    mixed = self.drop(functional.relu(mixed))
             values = layer(hidden)
-            hidden = _times(operator.matrix, values) + layer.bias
-            if mixing is not None:
-                own = mixing.blend(values) if mixed is None else layer(mixed)
-                mixed = mixing.blend(hidden) + _own_correction(mixing, operator.own, own, values)
-        return hidden if mixed is None else mixed
+            hidden = times(operator.matrix, values) + layer.bias
+            own = mixing.blend(values) if mixed is None else layer(mixed)
+            mixed = mixing.blend(hidden) + _own_correction(mixing, operator.own, own, values)
+        assert mixed is not None
+        return mixed
 
 
 class MLP(GCN):
@@ -165,6 +171,9 @@ class MLP(GCN):
     """
 
     operator: ClassVar[str] = "identity"
+
+    def hops(self) -> list[int]:
+        return [0] * len(self.layers)
 
 
 class SGC(_Network):
@@ -180,15 +189,22 @@ class SGC(_Network):
         super().__init__()
         if hops < 1:
             raise InputError(f"hops is {hops}; at least 1 is needed.")
-        self.layer, self.hops = _Affine(n_features, n_classes), hops
+        self.layers = nn.ModuleList([_Affine(n_features, n_classes)])
+        self.n_hops = hops
 
-    def forward(self, features: _Sparse | Tensor, operator: Operator, mixing: Mixing | None = None) -> Tensor:
-        hidden = self.layer(features)
-        for _ in range(self.hops):
-            hidden = _times(operator.matrix, hidden)
-        hidden = hidden + self.layer.bias
+    def hops(self) -> list[int]:
+        return [self.n_hops]
+
+    def forward(
+        self,
+        features: Sparse | Tensor,
+        gathers: Operator | Sequence[Block],
+        mixing: Mixing | None = None,
+    ) -> Tensor:
+        layer = self.layers[0]
+        result: Tensor = layer(features, self.steps(gathers, 0)) + layer.bias
         # The network is linear, so that mixing what is gathered is mixing what comes out.
-        return hidden if mixing is None else mixing.blend(hidden)
+        return result if mixing is None else mixing.blend(result)
 
 
 class GIN(_Network):
@@ -217,16 +233,18 @@ class GIN(_Network):
         self.layers = nn.ModuleList(_Affine(a, b) for a, b in itertools.pairwise(widths))
         self.dropout = dropout
 
-    def forward(self, features: _Sparse | Tensor, operator: Operator) -> Tensor:
+    def hops(self) -> list[int]:
+        return [(position + 1) % 2 for position in range(len(self.layers))]
+
+    def forward(self, features: Sparse | Tensor, gathers: Operator | Sequence[Block]) -> Tensor:
         hidden: Any = features
         for position, layer in enumerate(self.layers):
             if position:
                 hidden = functional.relu(hidden)
                 if position % 2 == 0:
-                    hidden = functional.dropout(hidden, self.dropout, self.training)
-            values = layer(hidden)
-            hidden = (_times(operator.matrix, values) if position % 2 == 0 else values) + layer.bias
-        return hidden
+                    hidden = self.drop(hidden)
+            hidden = layer(hidden, self.steps(gathers, position)) + layer.bias
+        return hidden  # type: ignore[no-any-return]
 
 
 class GAT(_Network):
@@ -240,9 +258,13 @@ class GAT(_Network):
         Width of hidden layers, all heads together.
     heads : int
         Divides ``hidden``.
+    activation : {"elu", "relu"}
+        Between layers.
 
     Examples
     --------
+    >>> import scipy.sparse as sp
+    >>> from labelnoise.graph.gathering import operator_of
     >>> operator = operator_of(sp.csr_array([[0, 1], [1, 0]]), "sum")
     >>> GAT(3, 4)(torch.ones(2, 3), operator).shape
     torch.Size([2, 4])
@@ -260,6 +282,7 @@ class GAT(_Network):
         layers: int = 2,
         heads: int = 8,
         dropout: float = 0.5,
+        activation: str = "elu",
     ) -> None:
         super().__init__()
         _check(hidden, layers, dropout)
@@ -267,6 +290,7 @@ class GAT(_Network):
             raise InputError(
                 f"heads is {heads} and hidden is {hidden}; the number of heads must divide the width."
             )
+        self._activate = getattr(functional, choose(activation, ("elu", "relu"), "activation"))
         widths = [n_features, *[hidden] * (layers - 1), n_classes]
         self.heads = [*[heads] * (layers - 1), 1]
         self.layers = nn.ModuleList(_Affine(a, b) for a, b in itertools.pairwise(widths))
@@ -276,28 +300,39 @@ class GAT(_Network):
         )
         self.dropout = dropout
 
-    def forward(self, features: _Sparse | Tensor, operator: Operator) -> Tensor:
-        edges = operator.matrix
-        assert edges is not None
-        n = len(edges.starts)
-        sizes = torch.diff(edges.starts, append=edges.starts.new_tensor([len(edges.columns)]))
-        receiver = torch.repeat_interleave(torch.arange(n, device=sizes.device), sizes)
+    def hops(self) -> list[int]:
+        return [1] * len(self.layers)
+
+    def forward(self, features: Sparse | Tensor, gathers: Operator | Sequence[Block]) -> Tensor:
         hidden: Any = features
         for position, (layer, score, heads) in enumerate(zip(self.layers, self.scores, self.heads)):
             if position:
-                hidden = functional.dropout(functional.elu(hidden), self.dropout, self.training)
-            values = layer(hidden).reshape(n, heads, -1)
-            sent, received = (values * score[0]).sum(2), (values * score[1]).sum(2)
-            e = functional.leaky_relu(sent[edges.columns] + received[receiver], 0.2)
-            highest = e.new_full((n, heads), -torch.inf)
-            highest = highest.scatter_reduce(0, receiver[:, None].expand_as(e), e.detach(), "amax")
-            share = (e - highest[receiver]).exp()
-            share = share / share.new_zeros(n, heads).index_add(0, receiver, share)[receiver]
-            gathered = torch.zeros_like(values).index_add(
-                0, receiver, share[..., None] * values[edges.columns]
-            )
-            hidden = gathered.reshape(n, -1) + layer.bias
-        return hidden
+                hidden = self.drop(self._activate(hidden))
+            (edges,) = self.steps(gathers, position)
+            own = None if isinstance(gathers, Operator) else gathers[position].own
+            values = layer(hidden)
+            hidden = _attend(edges, own, values.reshape(len(values), heads, -1), score) + layer.bias
+        return hidden  # type: ignore[no-any-return]
+
+
+def _attend(edges: Sparse, own: Tensor | None, values: Tensor, score: Tensor) -> Tensor:
+    """Each row's sources, itself among them, weighted by a softmax per head; of ``edges`` only the pattern counts.
+
+    ``score[0]`` scores a node as source, ``score[1]`` as receiver; ``own`` is where the receivers stand among the
+    rows of ``values``, None for all of them in order.
+    """
+    n, heads = len(edges.starts), values.shape[1]
+    sizes = torch.diff(edges.starts, append=edges.starts.new_tensor([len(edges.columns)]))
+    receiver = torch.repeat_interleave(torch.arange(n, device=sizes.device), sizes)
+    sent, received = (values * score[0]).sum(2), (values * score[1]).sum(2)
+    received = received if own is None else received[own]
+    e = functional.leaky_relu(sent[edges.columns] + received[receiver], 0.2)
+    highest = e.new_full((n, heads), -torch.inf)
+    highest = highest.scatter_reduce(0, receiver[:, None].expand_as(e), e.detach(), "amax")
+    share = (e - highest[receiver]).exp()
+    share = share / share.new_zeros(n, heads).index_add(0, receiver, share)[receiver]
+    parts = [bag(edges.columns, values[:, h], edges.starts, share[:, h].contiguous()) for h in range(heads)]
+    return parts[0] if heads == 1 else torch.cat(parts, dim=1)
 
 
 def _own_correction(mixing: Mixing, weight: Tensor, own: Tensor, values: Tensor) -> Tensor:
@@ -324,8 +359,8 @@ def build_network(name: str, n_features: int, n_classes: int, **options: Any) ->
 
     Examples
     --------
-    >>> build_network("sgc", 3, 4, hops=1).hops
-    1
+    >>> build_network("sgc", 3, 4, hops=1).hops()
+    [1]
     >>> build_network("sgc", 3, 4, hidden=8)
     Traceback (most recent call last):
         ...

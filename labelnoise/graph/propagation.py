@@ -17,6 +17,7 @@ __all__ = [
     "random_walk",
     "symmetric_adjacency",
     "symmetric_walk_diagonals",
+    "unit_weights",
     "walk_means",
 ]
 
@@ -59,6 +60,19 @@ def _power(degrees: NDArray[Any], exponent: float) -> NDArray[np.float64]:
     result = np.zeros(len(degrees))
     np.power(degrees, exponent, out=result, where=degrees > 0)
     return result
+
+
+def unit_weights(adjacency: sp.csr_array) -> sp.csr_array:
+    """The adjacency in units of its mean weight, so that a self loop of 1 is as heavy as a usual edge.
+
+    Examples
+    --------
+    >>> unit_weights(sp.csr_array([[0.0, 100], [300, 0]])).toarray()
+    array([[0. , 0.5],
+           [1.5, 0. ]])
+    """
+    mean = float(adjacency.data.mean()) if adjacency.nnz else 1.0
+    return adjacency if mean == 1.0 else sp.csr_array(adjacency / mean)
 
 
 def random_walk(adjacency: Any) -> sp.csr_array:

@@ -109,10 +109,10 @@ def train_network(
     >>> result.method, len(result.history), result.selected_by
     ('gcn+elr', 5, 'noisy validation accuracy')
     """
+    from labelnoise.core.threads import one_thread
     from labelnoise.core.training.loop import train
     from labelnoise.core.training.result import combine
     from labelnoise.graph.gnn_task import GraphTask
-    from labelnoise.graph.models import one_thread
 
     task = GraphTask(
         dataset,

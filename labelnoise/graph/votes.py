@@ -22,12 +22,19 @@ Matrix = NDArray[np.float64]
 
 
 class Votes:
-    """One-, two- and three-hop random-walk votes on a graph.
+    """One-, two- and three-hop random-walk votes on a graph, and one-hop votes along and against directed edges.
 
     Parameters
     ----------
     adjacency : csr_array, shape (n, n)
         Symmetric, non-negative, no self loops.
+    arcs : csr_array, shape (n, n), optional
+        Directed edges, row = source (`labelnoise.graph.dataset.GraphDataset.arcs`).
+
+    Attributes
+    ----------
+    columns : int
+        Number of votes: 3, with directed edges 5 (the last two of a node's targets, and of its sources).
 
     Notes
     -----
@@ -42,16 +49,19 @@ class Votes:
     [[0.5, 0.0], [0.0, 0.0], [0.5, 0.0]]
     """
 
-    def __init__(self, adjacency: sp.csr_array) -> None:
+    def __init__(self, adjacency: sp.csr_array, arcs: sp.csr_array | None = None) -> None:
         self._walk = random_walk(adjacency)
+        self._one_way = [] if arcs is None else [random_walk(arcs), random_walk(arcs.T)]
+        self.columns = 3 + len(self._one_way)
 
     @cached_property
     def _diagonals(self) -> tuple[Matrix, Matrix]:
         return closed_walk_diagonals(self._walk)
 
     def __call__(self, targets: Matrix) -> list[Matrix]:
-        """Votes of one, two and three hops, each (n, K); all-zero rows of targets do not vote."""
-        return walk_means(self._walk, targets, hops=3, diagonals=self._diagonals)
+        """Votes of one, two and three hops, then of targets and of sources, each (n, K); zero rows do not vote."""
+        votes = walk_means(self._walk, targets, hops=3, diagonals=self._diagonals)
+        return votes + [walk @ targets for walk in self._one_way]
 
 
 class LargeVotes:
@@ -61,9 +71,13 @@ class LargeVotes:
     ----------
     adjacency : csr_array, shape (n, n)
         Symmetric, non-negative, no self loops, sorted columns.
+    arcs : csr_array, shape (n, n), optional
+        As in `Votes`.
 
     Attributes
     ----------
+    columns : int
+        As in `Votes`.
     graph : csr_array of float32, shape (n, n)
         The adjacency, the only copy of it that is kept.
 
@@ -75,7 +89,11 @@ class LargeVotes:
     [[0.5, 0.0]]
     """
 
-    def __init__(self, adjacency: sp.csr_array) -> None:
+    def __init__(self, adjacency: sp.csr_array, arcs: sp.csr_array | None = None) -> None:
+        self._one_way: list[sp.csr_array] = []
+        if arcs is not None:
+            self._one_way = [random_walk(part).astype(np.float32) for part in (arcs, arcs.T)]
+        self.columns = 3 + len(self._one_way)
         small = adjacency.nnz < 2**31
         kind = np.int32 if small else np.int64
         self.graph = sp.csr_array(
@@ -93,7 +111,7 @@ class LargeVotes:
     def __call__(
         self, targets: NDArray[np.float32], rows: NDArray[np.integer[Any]] | None = None
     ) -> list[NDArray[np.float32]]:
-        """Votes of one, two and three hops, each (n, K) or (len(rows), K)."""
+        """Votes as of `Votes`, each (n, K) or (len(rows), K)."""
         share = self._share[:, None]
         one = self.graph @ targets
         one *= share
@@ -104,7 +122,7 @@ class LargeVotes:
             three *= share
             two -= self._square[:, None] * targets
             three -= self._cube[:, None] * targets
-            return [one, two, three]
+            return [one, two, three, *(walk @ targets for walk in self._one_way)]
         three = self.graph[rows] @ two
         three *= share[rows]
         own = targets[rows]
@@ -112,6 +130,7 @@ class LargeVotes:
             one[rows],
             two[rows] - self._square[rows, None] * own,
             three - self._cube[rows, None] * own,
+            *(walk[rows] @ targets for walk in self._one_way),
         ]
 
 

@@ -55,4 +55,16 @@ DETECTORS.add(
         "5052 expected, 3543 wrong). Needs a background class; blind to outlines displaced alike in all images.",
         calibrated=True,
     ),
+    Entry(
+        "objects",
+        "labelnoise.segmentation.object_detector:detect_objects",
+        "Spurious, merged, split, badly outlined, misnamed and missing objects, each with a repair.",
+        "this project; the share of errors after Saerens, Latinne, Decaestecker 2002, equation 2.7",
+        formula="P(kind | evidence of probabilities, contrast, edges, watershed) by trees taught on planted errors",
+        helps="A list of objects instead of pixels; takes probabilities of your own (probs=FILE.npy). 100 held-out "
+        "images of corrected nuclei: AP .086 against .006 of scores of pixels alone, 24 of 29 errors in the first 500.",
+        hurts="Expects too many wrong objects there (122, the volunteers changed 29), and 5 of its first 50 were right; "
+        "needs about 60 objects to plant errors in.",
+        calibrated=False,
+    ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -13,12 +13,16 @@ from labelnoise.core.corruption import Corruption
 from labelnoise.core.dataset import Dataset
 from labelnoise.core.domain import DatasetInfo, Domain, data_root
 from labelnoise.core.registry import Registry
+from labelnoise.core.review.cards import Card
 from labelnoise.core.trained import Trained
 from labelnoise.core.validation import InputError
 from labelnoise.segmentation.dataset import MaskDataset
 from labelnoise.segmentation.detectors import DETECTORS
 from labelnoise.segmentation.noise import NOISES
 from labelnoise.segmentation.trainers import TRAINERS
+
+if TYPE_CHECKING:
+    from labelnoise.core.issues import IssueTable
 
 __all__ = ["SegmentationDomain"]
 
@@ -167,3 +171,19 @@ class SegmentationDomain(Domain):
             )
         image, y, x = dataset.position(rows)
         return {"image": [dataset.image_ids[i] for i in image], "row": y.tolist(), "column": x.tolist()}
+
+    def review_cards(self, dataset: Dataset, units: Sequence[int]) -> list[Card]:
+        """The picture around each pixel with the given outlines, and its object or area marked."""
+        from labelnoise.segmentation.review import pixel_cards
+
+        assert isinstance(dataset, MaskDataset)
+        return pixel_cards(dataset, units)
+
+    def table_cards(self, dataset: Dataset, table: IssueTable, shown: IssueTable) -> list[Card]:
+        """As `review_cards`, with the outlines that all suggestions of the table together give."""
+        from labelnoise.segmentation.review import pixel_cards, suggested_maps
+
+        assert isinstance(dataset, MaskDataset)
+        units = shown.columns["index"].tolist()
+        maps = suggested_maps(dataset, table.columns["index"], table.columns["suggested"].tolist(), units)
+        return pixel_cards(dataset, units, maps)

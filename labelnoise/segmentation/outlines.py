@@ -16,6 +16,8 @@ Mask = NDArray[np.bool_]
 
 # Row and column steps of the four directions of an edge between pixels: right, down, left, up.
 _STEP_Y, _STEP_X = np.array([0, 1, 0, -1]), np.array([1, 0, -1, 0])
+# The least a ring is simplified to, the first point counted again at the end.
+_CLOSED_TRIANGLE = 4
 
 
 def trace_outlines(mask: ArrayLike) -> list[NDArray[np.int64]]:
@@ -91,7 +93,11 @@ def _corners(ring: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def simplify_ring(ring: NDArray[Any], tolerance: float) -> NDArray[Any]:
-    """Douglas and Peucker's simplification of a closed outline; a triangle is the least that is left.
+    """Douglas and Peucker's simplification of a closed outline, as a library of geometry does it (GEOS).
+
+    A section is replaced by its chord if no point lies further away and the ring surely keeps three corners; at last
+    the first point, which every section spares, goes as well if it lies within the tolerance and others are enough.
+    Chords that cross others are not looked for.
 
     Parameters
     ----------
@@ -100,35 +106,46 @@ def simplify_ring(ring: NDArray[Any], tolerance: float) -> NDArray[Any]:
     tolerance : float
         Largest distance of a dropped point from its chord, in pixels.
 
+    Returns
+    -------
+    ndarray, shape (q, 2)
+        Three points or more, if there were as many.
+
+    References
+    ----------
+    Douglas and Peucker 1973, Algorithms for the reduction of the number of points required to represent a line.
+
     Examples
     --------
     >>> simplify_ring(np.array([[0, 0], [0, 5], [1, 10], [10, 10], [10, 0]]), 1.5).tolist()
     [[0, 0], [1, 10], [10, 10], [10, 0]]
+    >>> simplify_ring(np.array([[0, 5], [1, 10], [10, 10], [10, 0], [1, 0]]), 1.5).tolist()
+    [[1, 10], [10, 10], [10, 0], [1, 0]]
     """
     n = len(ring)
     if n <= 3 or tolerance <= 0:
         return ring
     points = np.concatenate([ring, ring[:1]]).astype(float)
-    keep = np.zeros(n + 1, dtype=bool)
-    keep[[0, n]] = True
-    stack = [(0, n)]
+    kept = [0]
+    stack = [(0, n, 1)]
     while stack:
-        low, high = stack.pop()
-        if high - low < 2:
-            continue
-        distance = _from_chord(points[low + 1 : high], points[low], points[high])
-        far = int(distance.argmax())
-        if distance[far] > tolerance:
-            middle = low + 1 + far
-            keep[middle] = True
-            stack += [(low, middle), (middle, high)]
-    if keep[:n].sum() < 3:
-        far = int(((points[:n] - points[0]) ** 2).sum(axis=1).argmax())
-        keep[far] = True
-        side = _from_chord(points[:n], points[0], points[far])
-        side[keep[:n]] = -1
-        keep[int(side.argmax())] = True
-    return ring[keep[:n]]
+        low, high, depth = stack.pop()
+        if high - low > 1:
+            distance = _from_chord(points[low + 1 : high], points[low], points[high])
+            far = int(distance.argmax())
+            # Sections come from the start on: with too few points so far, only one cut this often may be dropped.
+            enough = (len(kept) if len(kept) > 1 else 0) >= _CLOSED_TRIANGLE or depth + 1 >= _CLOSED_TRIANGLE
+            if distance[far] > tolerance or not enough:
+                middle = low + 1 + far
+                stack += [(middle, high, depth + 1), (low, middle, depth + 1)]
+                continue
+        kept.append(high)
+    corners = kept[:-1]
+    if len(kept) > _CLOSED_TRIANGLE:
+        start = _from_chord(points[:1], points[corners[-1]], points[corners[1]])
+        if start[0] <= tolerance:
+            corners = corners[1:]
+    return ring[corners]
 
 
 def _from_chord(points: NDArray[Any], a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:

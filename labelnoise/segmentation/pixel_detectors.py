@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from labelnoise.core.confident_stream import confident_learning_stream
 from labelnoise.core.decision import decide
@@ -17,6 +18,8 @@ from labelnoise.core.random import generator
 from labelnoise.core.validation import InputError
 from labelnoise.segmentation.dataset import MaskDataset, label_dtype
 from labelnoise.segmentation.mask_task import MaskTask, Pictures
+from labelnoise.segmentation.object_probs import probabilities_of
+from labelnoise.segmentation.pixel_audit import audit_pixels
 from labelnoise.segmentation.pixel_calibration import calibrate_pixels, image_quality
 from labelnoise.segmentation.train_methods import fit, pixel_probs
 
@@ -98,13 +101,17 @@ def out_of_fold_probs(
     return made
 
 
-def detect_confident_learning(dataset: MaskDataset, seed: int, **options: Any) -> Detection:
-    """Confident learning on out-of-fold probabilities of a small U-Net, pixel by pixel in a stream.
+def detect_confident_learning(
+    dataset: MaskDataset, seed: int, *, probs: ArrayLike | str | Path | None = None, **options: Any
+) -> Detection:
+    """Confident learning on out-of-fold probabilities of a small U-Net, or on a user's own, pixel by pixel.
 
     Parameters
     ----------
     dataset : MaskDataset
     seed : int
+    probs : array_like or path, optional
+        Of `labelnoise.segmentation.object_probs.probabilities_of`, in place of the network's; a file stays on disk.
     **options
         Of `out_of_fold_probs`.
 
@@ -121,17 +128,24 @@ def detect_confident_learning(dataset: MaskDataset, seed: int, **options: Any) -
     >>> len(found.quality), found.p_wrong is None
     (4096, True)
     """
+    if probs is not None:
+        if options:
+            raise InputError(
+                f"{sorted(options)[0]!r} is an option of the network, and probs are given; leave one out."
+            )
+        of_image = probabilities_of(dataset, probs)
+        return audit_pixels(dataset, lambda i: np.ascontiguousarray(np.moveaxis(of_image(i), 2, 0)))
     started = time.process_time()
-    probs = out_of_fold_probs(dataset, seed, **options)
+    made = out_of_fold_probs(dataset, seed, **options)
 
     def chunks() -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
         for i in range(dataset.n_images):
             window = dataset.window(i)
-            yield dataset.given[window], probs[window]
+            yield dataset.given[window], made[window]
 
     flagged = np.concatenate(confident_learning_stream(chunks, ties="first"))
     return answer_of(
-        dataset, "confident-learning", probs, own_probability(dataset, probs), started, flagged=flagged
+        dataset, "confident-learning", made, own_probability(dataset, made), started, flagged=flagged
     )
 
 

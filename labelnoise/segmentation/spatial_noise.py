@@ -33,6 +33,7 @@ __all__ = [
     "displacement",
     "follow_labels",
     "markov",
+    "object_noise",
     "objects_of_classes",
     "of_objects",
     "organ_scales",
@@ -221,7 +222,7 @@ def _searched(dataset: MaskDataset, rate: float, change: Change, high: float, *,
     return answer(best_at, best)
 
 
-def _object_noise(
+def object_noise(
     dataset: MaskDataset,
     rate: float,
     background: int,
@@ -283,7 +284,7 @@ def coco(
     Examples
     --------
     >>> from labelnoise.segmentation.embedded import scenes
-    >>> made = coco(scenes(6), 0.05, 0)
+    >>> made = coco(scenes(12), 0.05, 0)
     >>> abs(made.rate - 0.05) < 0.005
     True
     """
@@ -304,7 +305,7 @@ def coco(
             for a, b in zip(objects, new)
         )
 
-    return _object_noise(dataset, rate, background, 4.0, made)
+    return object_noise(dataset, rate, background, 4.0, made)
 
 
 def relative(
@@ -320,7 +321,7 @@ def relative(
     True
     """
     names = OPERATIONS if operation == "any" else (choose(operation, (*OPERATIONS, "any"), "operation"),)
-    return _object_noise(
+    return object_noise(
         dataset,
         rate,
         background,
@@ -340,7 +341,7 @@ def coarse_polygons(dataset: MaskDataset, rate: float, seed: int, *, background:
     >>> round(coarse_polygons(scenes(6), 0.02, 0).rate, 2)
     0.02
     """
-    return _object_noise(
+    return object_noise(
         dataset,
         rate,
         background,
@@ -374,7 +375,7 @@ def of_objects(
             weights=weights,
         )[0]
 
-    return _object_noise(dataset, rate, background, 1.0, made)
+    return object_noise(dataset, rate, background, 1.0, made)
 
 
 def organ_scales(dataset: MaskDataset, rate: float, seed: int, *, background: int = 0) -> MaskCorruption:

@@ -20,7 +20,7 @@ from labelnoise.text.collaboration import Neighbourhood
 from labelnoise.text.dataset import TextDataset
 from labelnoise.text.evidence import type_ids
 from labelnoise.text.schemes import spans_of
-from labelnoise.text.viterbi import valid_tags
+from labelnoise.text.viterbi import best_tags
 
 __all__ = ["Bilingual", "Round", "colada", "colada_rounds", "entity_f1", "joined"]
 
@@ -200,7 +200,7 @@ def colada_rounds(
             teacher = fit(texts.noisy_features, share * one[texts.noisy] + (1 - share) * weight[:, None] * p)
             record["translated_weight"] = round(float(weight.mean()), 4)
             record["translated_agreement"] = round(float((p.argmax(axis=1) == texts.noisy).mean()), 4)
-        tags = valid_tags(teacher.predict(texts.text_features), texts.text_starts)
+        tags = best_tags(teacher.predict(texts.text_features), texts.text_starts)
         weight = confirm("text_neighbours", tags)
         current = fit(texts.text_features, one[tags] * weight[:, None])
         record["target_weight"] = round(float(weight.mean()), 4)
@@ -286,7 +286,7 @@ def colada(
     for one in colada_rounds(texts, **options):
         record = dict(one.record)
         if held is not None:
-            tags = valid_tags(one.model.predict(texts.target_features), target.starts)
+            tags = best_tags(one.model.predict(texts.target_features), target.starts)
             record["target_val_f1"] = entity_f1(target, tags, held)
         done.append(Round(one.number, one.model, record))
     history = tuple(one.record for one in done)
@@ -300,7 +300,7 @@ def colada(
         warnings.append("Tags of the target language chose the round: this is no zero-shot result.")
     return Trained(
         method="colada",
-        predicted=valid_tags(probs, target.starts),
+        predicted=best_tags(probs, target.starts),
         probs=probs,
         history=history,
         selected_by={
@@ -372,7 +372,7 @@ def joined(*datasets: TextDataset) -> TextDataset:
 
 
 def _source_f1(texts: Bilingual, model: SoftmaxRegression) -> float:
-    tags = valid_tags(model.predict(texts.source_features), texts.source.starts)
+    tags = best_tags(model.predict(texts.source_features), texts.source.starts)
     return entity_f1(texts.source, tags, texts.validation)
 
 

@@ -23,8 +23,17 @@ from labelnoise.core.validation import InputError
 from labelnoise.text.dataset import TextDataset
 from labelnoise.text.schemes import UNLABELLED, bio_names, decode, encode, is_tag, sniff_scheme
 
-__all__ = ["ConllFile", "ConllLayout", "read_conll", "read_text_file", "write_conll"]
+__all__ = ["SPLIT_NAMES", "ConllFile", "ConllLayout", "read_conll", "read_text_file", "write_conll"]
 
+#: File names (before the ending) that a folder of splits may hold, and the split that each one is.
+SPLIT_NAMES = {
+    "train": "train",
+    "dev": "val",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+}
 DOCSTART = "-DOCSTART-"
 _SAMPLE = 2000
 
@@ -59,10 +68,11 @@ class ConllFile:
 
 @dataclass(frozen=True)
 class ConllLayout:
-    """The files of a data set, and the tags they held."""
+    """The files of a data set with the split of each ("" where there is one file), and the tags they held."""
 
     files: tuple[ConllFile, ...]
     given: NDArray[np.int64]
+    splits: tuple[str, ...] = ("",)
 
 
 def read_conll(
@@ -204,7 +214,7 @@ def read_conll(
         starts=offsets,
         documents=_renumbered(documents) if marked else None,
         masks=masks,
-        layout=ConllLayout(tuple(parts), given),
+        layout=ConllLayout(tuple(parts), given, tuple(paths)),
         source=", ".join(where),
         meta={"scheme": parts[0].scheme},
     )
@@ -217,7 +227,8 @@ def write_conll(dataset: TextDataset, path: str | Path) -> list[Path]:
     ----------
     dataset : TextDataset
     path : str or Path
-        A file; for a data set of several files a folder, which is made and gets one file each, with their names.
+        A file; for a data set of several files a folder, which is made and gets one file each, with their names
+        or, where these do not say the split, with the split's.
 
     Returns
     -------
@@ -250,7 +261,7 @@ def write_conll(dataset: TextDataset, path: str | Path) -> list[Path]:
     if len(layout.files) == 1:
         targets = [path / layout.files[0].name if path.is_dir() else path]
     else:
-        names = [part.name for part in layout.files]
+        names = [_file_name(part.name, split) for part, split in zip(layout.files, layout.splits)]
         if len(set(names)) < len(names):
             raise InputError(
                 f"Two files are called {max(names, key=names.count)!r}; rename one and read again."
@@ -287,6 +298,11 @@ def read_text_file(path: str | Path) -> str:
         raise InputError(
             f"Line {line} of {path} is not UTF-8; convert the file first (iconv -f latin1 -t utf-8)."
         ) from error
+
+
+def _file_name(name: str, split: str) -> str:
+    """A name by which a folder's reader knows the split."""
+    return name if SPLIT_NAMES.get(name.partition(".")[0].lower()) == split else f"{split}.conll"
 
 
 def _fresh(dataset: TextDataset) -> str:

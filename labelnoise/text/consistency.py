@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelnoise.core.validation import InputError
-from labelnoise.text.dataset import TextDataset
+from labelnoise.text.dataset import TextDataset, judged_spans
 
 __all__ = ["FormConsistency", "form_consistency", "form_hashes", "surface_forms"]
 
@@ -64,8 +64,8 @@ def form_consistency(dataset: TextDataset, *, mentions: int = 3) -> FormConsiste
     """
     if mentions < 2:
         raise InputError(f"mentions is {mentions}; a form repeats from 2 mentions on.")
-    true = dataset.spans("true")
-    wrong = ~np.isin(true, dataset.spans("given"))
+    given, true = judged_spans(dataset)
+    wrong = ~np.isin(true, given)
     return consistency_of(dataset, true, wrong, mentions=mentions)
 
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelnoise.core.dataset import Dataset
-from labelnoise.core.validation import InputError, choose
+from labelnoise.core.validation import NO_LABEL, InputError, choose
 from labelnoise.text.schemes import bio_names, decode, entity_types, spans_of
 
-__all__ = ["TextDataset", "entity_noise", "from_sentences"]
+__all__ = ["TextDataset", "entity_noise", "from_sentences", "judged_spans"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,6 +188,24 @@ def entity_noise(dataset: TextDataset) -> float:
     ...                                   true=[["B-X", "O", "B-Y"]])), 4)
     0.3333
     """
-    given, true = dataset.spans("given"), dataset.spans("true")
+    given, true = judged_spans(dataset)
     total = len(given) + len(true)
     return 1.0 - 2.0 * len(np.intersect1d(given, true)) / total if total else 0.0
+
+
+def judged_spans(dataset: TextDataset) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The given and the true entities among tokens that have both tags.
+
+    Raises
+    ------
+    InputError
+        No truth is known.
+    """
+    if dataset.true is None:
+        raise InputError(f"No true tags are known for {dataset.name!r}; use a data set that has them.")
+    known = dataset.labelled & (np.asarray(dataset.true) >= 0)
+    given, true = (
+        spans_of(np.where(known, tags, NO_LABEL), starts=dataset.starts)
+        for tags in (dataset.given, dataset.true)
+    )
+    return given, true

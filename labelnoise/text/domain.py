@@ -33,10 +33,17 @@ class TextDomain(Domain):
     summary: ClassVar[str] = "Named-entity recognition: wrong tags of tokens in sentences."
     default_dataset: ClassVar[str] = "news"
     default_detector: ClassVar[str] = "calibrated"
+    probs_detector: ClassVar[str] = "confident-learning"
     noises: ClassVar[Registry] = NOISES
     detectors: ClassVar[Registry] = DETECTORS
     trainers: ClassVar[Registry] = TRAINERS
     default_trainer: ClassVar[str] = "self-training"
+    train_columns: ClassVar[Mapping[str, str]] = {
+        "entity_precision": "entity P",
+        "entity_recall": "entity R",
+        "entity_f1": "entity F1",
+        "entity_f1_strict": "strict F1",
+    }
 
     def datasets(self) -> Mapping[str, DatasetInfo]:
         from labelnoise.text.data import DATASETS

@@ -1,27 +1,46 @@
-"""The user's own tagged text: one token per line (any ending), or one record per line (.jsonl)."""
+"""The user's own tagged text, by the ending of its file: columns, JSONL, Label Studio, spaCy, Hugging Face."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from labelnoise.core.validation import InputError
-from labelnoise.text.conll import read_conll, write_conll
+from labelnoise.text.arrow import ArrowLayout, is_arrow_folder, read_arrow, write_arrow
+from labelnoise.text.conll import SPLIT_NAMES, read_conll, write_conll
 from labelnoise.text.dataset import TextDataset
+from labelnoise.text.joined import JoinedLayout, join_files, write_joined
 from labelnoise.text.jsonl import JsonlLayout, read_jsonl, write_jsonl
+from labelnoise.text.label_studio import LabelStudioLayout, read_label_studio, write_label_studio
+from labelnoise.text.spacy_bin import SpacyLayout, read_spacy, write_spacy
 
 __all__ = ["SPLIT_NAMES", "read_text", "write_text"]
 
-#: File names (before the ending) that a folder of splits may hold, and the split that each one is.
-SPLIT_NAMES = {
-    "train": "train",
-    "dev": "val",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-}
 #: Formats that hold no lines of tokens; told before a reader stumbles over their content.
-_OTHER = (".json", ".parquet", ".spacy", ".pkl", ".npz", ".csv", ".zip", ".gz")
+_OTHER = (".pkl", ".npz", ".npy", ".csv", ".zip", ".gz", ".xlsx")
+
+
+_READERS: Mapping[str, Callable[[Path], TextDataset]] = {
+    ".jsonl": read_jsonl,
+    ".json": read_label_studio,
+    ".spacy": read_spacy,
+    ".parquet": read_arrow,
+    ".arrow": read_arrow,
+}
+_WRITERS: Mapping[str, Callable[[TextDataset, str | Path], list[Path]]] = {
+    ".jsonl": write_jsonl,
+    ".json": write_label_studio,
+    ".spacy": write_spacy,
+    ".parquet": write_arrow,
+    ".arrow": write_arrow,
+}
+#: What the file of a layout ends in.
+_LAYOUTS: Mapping[str, type] = {
+    ".jsonl": JsonlLayout,
+    ".json": LabelStudioLayout,
+    ".spacy": SpacyLayout,
+    ".parquet": ArrowLayout,
+}
 
 
 def read_text(path: str | Path) -> TextDataset:
@@ -30,9 +49,11 @@ def read_text(path: str | Path) -> TextDataset:
     Parameters
     ----------
     path : path
-        A file with one token per line (see `labelnoise.text.conll`), a ``.jsonl`` (see `labelnoise.text.jsonl`),
-        or a folder with such files named
-        ``train``, ``dev`` (``val``, ``valid``, ``validation``) and ``test``, with any ending.
+        A ``.jsonl`` with entities by character (`labelnoise.text.jsonl`), a ``.json`` of Label Studio
+        (`labelnoise.text.label_studio`), a ``.spacy`` (`labelnoise.text.spacy_bin`), a ``.parquet`` or ``.arrow``
+        (`labelnoise.text.arrow`), or, with any other ending, one token per line (`labelnoise.text.conll`). Or a
+        folder: one of ``save_to_disk``, or one with files of one format named ``train``, ``dev`` (``val``,
+        ``valid``, ``validation``) and ``test``.
 
     Raises
     ------
@@ -51,16 +72,25 @@ def read_text(path: str | Path) -> TextDataset:
     """
     path = Path(path)
     if path.is_dir():
-        return read_conll(_splits_in(path), name=path.resolve().name)
+        if is_arrow_folder(path):
+            return read_arrow(path)
+        found = _splits_in(path)
+        endings = sorted({item.suffix.lower() for item in found.values()} & set(_READERS))
+        if not endings:
+            return read_conll(found, name=path.resolve().name)
+        if any(item.suffix.lower() != endings[0] for item in found.values()):
+            listed = ", ".join(item.name for item in found.values())
+            raise InputError(f"{path} holds splits in different formats ({listed}); leave one format there.")
+        return join_files(found, _READERS[endings[0]], name=path.resolve().name, source=str(path))
     _refuse_other(path)
-    return read_jsonl(path) if path.suffix.lower() == ".jsonl" else read_conll(path)
+    return _READERS.get(path.suffix.lower(), read_conll)(path)
 
 
 def write_text(dataset: TextDataset, path: str | Path) -> list[Path]:
     """Write tagged text so that `read_text` reads it back, in the format that it came in.
 
-    The ending ``.jsonl`` chooses entities by character, any other one token per line. What was read in the
-    format that it is written in differs in changed tags alone.
+    The ending chooses the format as in `read_text`. What was read in the format that it is written in differs in
+    changed tags alone.
 
     Examples
     --------
@@ -71,10 +101,16 @@ def write_text(dataset: TextDataset, path: str | Path) -> list[Path]:
     True
     """
     _refuse_other(Path(path))
-    from_jsonl = isinstance(dataset.layout, JsonlLayout) and not Path(path).suffix
-    if from_jsonl or Path(path).suffix.lower() == ".jsonl":
-        return write_jsonl(dataset, path)
-    return write_conll(dataset, path)
+    layout, ending = dataset.layout, Path(path).suffix.lower()
+    if isinstance(layout, JoinedLayout) and not ending:
+        return write_joined(dataset, path, _WRITERS[Path(layout.names[0]).suffix.lower()])
+    if isinstance(layout, ArrowLayout) and layout.folder and not ending:
+        return write_arrow(dataset, path)
+    if not ending:
+        usual = next((name for name, kind in _LAYOUTS.items() if isinstance(layout, kind)), "")
+        if usual:
+            raise InputError(f"{path} has no ending, which says the format; call it {path}{usual}.")
+    return _WRITERS.get(ending, write_conll)(dataset, path)
 
 
 def _splits_in(folder: Path) -> dict[str, Path]:
@@ -83,8 +119,6 @@ def _splits_in(folder: Path) -> dict[str, Path]:
         split = SPLIT_NAMES.get(item.name.partition(".")[0].lower())
         if split is None or not item.is_file():
             continue
-        if item.suffix.lower() == ".jsonl":
-            raise InputError(f"{item} is one of several .jsonl files; name one of them.")
         _refuse_other(item)
         if split in found:
             raise InputError(
@@ -102,5 +136,5 @@ def _refuse_other(path: Path) -> None:
     if path.suffix.lower() in _OTHER:
         raise InputError(
             f"{path} ends in {path.suffix}; tagged text is read and written with one token and its tag per line "
-            "(.conll, .txt, .iob2 or any other ending), or as .jsonl with spans."
+            "(.conll, .txt, .iob2 or any other ending), or as .jsonl, .json (Label Studio), .spacy, .parquet or .arrow."
         )

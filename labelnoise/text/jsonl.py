@@ -8,46 +8,43 @@ Each line is an object with ``text`` and, under ``label``, ``labels``, ``entitie
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from labelnoise.core.files import check_output, replacing
 from labelnoise.core.validation import InputError
+from labelnoise.text.characters import Characters, TextRecord, from_records, trimmed
 from labelnoise.text.conll import read_text_file
 from labelnoise.text.dataset import TextDataset
-from labelnoise.text.schemes import SPAN, bio_names, tags_of
 
-__all__ = ["JsonlLayout", "read_jsonl", "write_jsonl"]
+__all__ = ["JsonlLayout", "load_json", "read_jsonl", "write_jsonl"]
 
 _LISTS = ("label", "labels", "entities", "spans")
-_TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
 @dataclass(frozen=True)
 class JsonlLayout:
-    """The lines as they were read, the sentence of each (-1 without one), and each token's characters."""
+    """The lines as they were read, which of them hold a record, and where each token is."""
 
     lines: list[str]
-    sentence: NDArray[np.int64]
-    first: NDArray[np.int64]
-    last: NDArray[np.int64]
+    numbers: list[int]
+    characters: Characters
 
 
 def read_jsonl(path: str | Path) -> TextDataset:
     """Read texts with entities by character; each text is one sentence.
 
-    Tokens are runs of letters and digits, and single other marks; a token is cut where an entity begins or ends,
-    so that every entity is held exactly.
+    Tokens are those that the line names under ``tokens`` (objects with ``start`` and ``end``, as Prodigy writes
+    them), or else runs of letters and digits, and single other marks, cut where an entity begins or ends.
 
     Raises
     ------
     InputError
-        With the line: no JSON object, no text, a span that is outside the text, empty or overlapping.
+        With the line: no JSON object, no text, a span that is outside the text, empty, overlapping, or cuts a token
+        that the line names.
 
     Examples
     --------
@@ -59,46 +56,10 @@ def read_jsonl(path: str | Path) -> TextDataset:
     (['Ada', 'left', 'Rome', '.'], array([3, 0, 1, 0]))
     """
     lines = read_text_file(path).split("\n")
-    tokens: list[str] = []
-    first: list[int] = []
-    last: list[int] = []
-    starts = [0]
-    spans: list[tuple[int, int, str]] = []
-    sentence = np.full(len(lines), -1, np.int64)
-    for number, line in enumerate(lines):
-        if not line.strip():
-            continue
-        text, found = _record(line, f"Line {number + 1} of {path}")
-        cuts = {edge for start, end, _ in found for edge in (start, end)}
-        here = [piece for match in _TOKEN.finditer(text) for piece in _cut(*match.span(), cuts)]
-        if not here:
-            continue
-        sentence[number] = len(starts) - 1
-        for start, end, kind in found:
-            rows = [row for row, piece in enumerate(here) if start <= piece[0] and piece[1] <= end]
-            if not rows:
-                raise InputError(
-                    f"Line {number + 1} of {path}: the span {start} to {end} holds white space only."
-                )
-            spans.append((len(tokens) + rows[0], len(tokens) + rows[-1] + 1, kind))
-        tokens += [text[start:end] for start, end in here]
-        first += [start for start, _ in here]
-        last += [end for _, end in here]
-        starts.append(len(tokens))
-    if not tokens:
-        raise InputError(f"{path} holds no text; one object with 'text' per line is needed.")
-    types = sorted({kind for _, _, kind in spans})
-    table = np.array([(0, start, end, types.index(kind)) for start, end, kind in spans], SPAN)
-    return TextDataset(
-        name=Path(path).stem,
-        given=tags_of(table, len(tokens)),
-        class_names=bio_names(types),
-        tokens=np.array(tokens, dtype=object),
-        starts=np.array(starts),
-        layout=JsonlLayout(lines, sentence, np.array(first), np.array(last)),
-        source=str(path),
-        meta={"scheme": "characters"},
-    )
+    numbers = [number for number, line in enumerate(lines) if line.strip()]
+    records = (_record(lines[number], f"Line {number + 1} of {path}") for number in numbers)
+    data, characters = from_records(records, name=Path(path).stem, source=str(path))
+    return replace(data, layout=JsonlLayout(lines, numbers, characters))
 
 
 def write_jsonl(dataset: TextDataset, path: str | Path) -> list[Path]:
@@ -126,24 +87,17 @@ def write_jsonl(dataset: TextDataset, path: str | Path) -> list[Path]:
         raise InputError(
             f"Token {int(np.argmin(dataset.labelled))} has no label, which .jsonl cannot say; save as .conll instead."
         )
-    by_sentence: list[list[Any]] = [[] for _ in range(dataset.n_sentences)]
-    for span in dataset.spans():
-        by_sentence[span["sentence"]].append(span)
     layout = dataset.layout
-    if isinstance(layout, JsonlLayout) and len(layout.first) == dataset.n_units:
+    if isinstance(layout, JsonlLayout) and len(layout.characters.first) == dataset.n_units:
         lines = list(layout.lines)
-        for number in np.flatnonzero(layout.sentence >= 0):
-            wanted = [
-                (
-                    int(layout.first[span["start"]]),
-                    int(layout.last[span["end"] - 1]),
-                    dataset.types[span["type"]],
-                )
-                for span in by_sentence[layout.sentence[number]]
-            ]
-            lines[number] = _changed(lines[number], wanted)
+        for number, wanted in zip(layout.numbers, layout.characters.entities(dataset), strict=True):
+            if wanted is not None:
+                lines[number] = _changed(lines[number], wanted)
         content = "\n".join(lines)
     else:
+        by_sentence: list[list[Any]] = [[] for _ in range(dataset.n_sentences)]
+        for span in dataset.spans():
+            by_sentence[span["sentence"]].append(span)
         content = "".join(
             json.dumps(_joined(dataset, index, spans), ensure_ascii=False) + "\n"
             for index, spans in enumerate(by_sentence)
@@ -163,24 +117,46 @@ def _joined(dataset: TextDataset, index: int, spans: list[Any]) -> dict[str, Any
     return {"text": " ".join(words), "label": label}
 
 
-def _record(line: str, where: str) -> tuple[str, list[tuple[int, int, str]]]:
-    try:
-        record = json.loads(line)
-    except ValueError as error:
-        raise InputError(f"{where} is not JSON ({error}); write one object per line.") from error
-    if not isinstance(record, dict) or not isinstance(record.get("text"), str):
+def _record(line: str, where: str) -> TextRecord:
+    record = load_json(line, where)
+    key = _text_key(record)
+    if key is None:
         raise InputError(f"{where} has no 'text'; write an object with a text and its spans.")
-    text, found = record["text"], []
-    for item in record.get(_list_key(record)) or []:
-        start, end, kind = _span(item, where)
-        if not 0 <= start < end <= len(text):
-            raise InputError(f"{where}: the span {start} to {end} is not within its {len(text)} characters.")
-        found.append((start, end, kind))
-    found.sort()
-    for one, other in zip(found, found[1:]):  # noqa: RUF007
-        if other[0] < one[1]:
-            raise InputError(f"{where}: two spans overlap at character {other[0]}; a token holds one entity.")
-    return text, found
+    found = [_span(item, where) for item in record.get(_list_key(record)) or []]
+    return TextRecord(record[key], found, where, _tokens(record.get("tokens"), where))
+
+
+def load_json(text: str, where: str) -> Any:
+    """JSON, or one sentence on what is wrong with it.
+
+    Raises
+    ------
+    InputError
+        No JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where} is not JSON ({error}); write one object per line.") from error
+
+
+def _text_key(record: Any) -> str | None:
+    """Doccano calls the text "text", and "data" in some of its versions."""
+    known = record if isinstance(record, dict) else {}
+    return next((key for key in ("text", "data") if isinstance(known.get(key), str)), None)
+
+
+def _tokens(found: Any, where: str) -> list[tuple[int, int]] | None:
+    """The tokens that Prodigy writes beside the text; other lists of that name are of no interest."""
+    if not (isinstance(found, list) and found and isinstance(found[0], dict)):
+        return None
+    pieces = []
+    for token in found:
+        at: list[Any] = [token.get("start"), token.get("end")] if isinstance(token, dict) else [None, None]
+        if not all(type(edge) is int for edge in at):
+            raise InputError(f"{where} holds the token {token}; give whole numbers as its start and end.")
+        pieces.append((at[0], at[1]))
+    return pieces
 
 
 def _list_key(record: dict[str, Any]) -> str:
@@ -206,24 +182,18 @@ def _span(item: Any, where: str = "A span") -> tuple[int, int, str]:
     return item[0], item[1], item[2]
 
 
-def _cut(start: int, end: int, cuts: set[int]) -> list[tuple[int, int]]:
-    edges = [start, *sorted(cut for cut in cuts if start < cut < end), end]
-    return list(zip(edges, edges[1:]))  # noqa: RUF007
-
-
 def _changed(line: str, wanted: list[tuple[int, int, str]]) -> str:
     record = json.loads(line)
-    key, text = _list_key(record), record["text"]
+    key, text = _list_key(record), record[str(_text_key(record))]
     items: list[Any] = record.get(key) or []
     there = {}
     for item in items:
         start, end, kind = _span(item)
-        inner = text[start:end]
-        trimmed = (start + len(inner) - len(inner.lstrip()), end - len(inner) + len(inner.rstrip()), kind)
-        there[trimmed] = item
-    if sorted(there) == sorted(wanted):
+        there[(*trimmed(text, start, end), kind)] = item
+    same = [(*trimmed(text, start, end), kind) for start, end, kind in wanted]
+    if sorted(there) == sorted(same):
         return line
-    record[key] = [there.get(span) or _like(items, span) for span in wanted]
+    record[key] = [there.get(inner) or _like(items, span) for inner, span in zip(same, wanted, strict=True)]
     return json.dumps(record, ensure_ascii=False) + ("\r" if line.endswith("\r") else "")
 
 

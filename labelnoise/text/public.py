@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from labelnoise.core.domain import DatasetInfo
+from labelnoise.core.validation import NO_LABEL
 from labelnoise.text.conll import read_conll
 from labelnoise.text.dataset import TextDataset
 from labelnoise.text.noisebench import NOISE_SETS, read_noisebench
@@ -64,6 +67,21 @@ def _noisebench(noise: str) -> Callable[[Path], TextDataset]:
     return read
 
 
+def _noisyner(name: str, file: str) -> Callable[[Path], TextDataset]:
+    """The noisy training text; the clean splits beside it, where they are, are truth alone and carry no label."""
+    clean = {"val": "estner_noisy_labelset0.dev", "test": "estner_clean.test"}
+
+    def read(folder: Path) -> TextDataset:
+        parts = {"train": file, **{split: part for split, part in clean.items() if (folder / part).is_file()}}
+        paths = {split: folder / part for split, part in parts.items()}
+        data = read_conll(paths, name=name, token_column=0, true_column=1, tag_column=2)
+        given = np.where(data.masks["train"], data.given, NO_LABEL)
+        # Nothing of the clean files is to be written, so what they held before is "no label" too.
+        return replace(data, given=given, layout=replace(data.layout, given=given))
+
+    return read
+
+
 _NOISEBENCH_SHA = {
     "clean.traindev": "c4be0e8ca6a677a2243d9e5bca23fae742cd74f0abe6dac0308c4543b442063e",
     "index.txt": "cef2df50def399da257c050cad4f2c4b25b5e2d350c6220c340f41eb0e2ec9a0",
@@ -107,8 +125,7 @@ def _texts() -> list[PublicText]:
             "github.com/uds-lsv/NoisyNER",
             real_noise=True,
         )
-        reader = _splits(info.name, {"train": file}, token_column=0, true_column=1, tag_column=2)
-        texts.append(PublicText(info, "noisyner", (file,), reader))
+        texts.append(PublicText(info, "noisyner", (file,), _noisyner(info.name, file)))
     wnut = {"train": "wnut17train.conll", "val": "emerging.dev.conll", "test": "emerging.test.annotated"}
     texts.append(
         PublicText(

@@ -7,6 +7,7 @@ split "train", only its tags are seen; otherwise four of five sentences are draw
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ from labelnoise.text.dataset import TextDataset
 from labelnoise.text.evidence import type_ids
 from labelnoise.text.folds import form_folds
 from labelnoise.text.splits import learning_part, sentence_splits
-from labelnoise.text.tagger import Tagger, best_tags
+from labelnoise.text.tagger import Tagger
+from labelnoise.text.viterbi import best_tags
 
 __all__ = [
     "channel_of",
@@ -292,17 +294,18 @@ def train_oracle(
     Raises
     ------
     InputError
-        As `train_plain`; the true tags are not known, as behind the verb train, which hides them.
+        As `train_plain`; the true tags are not known.
     """
     if dataset.is_wrong is None:
         raise InputError(
-            "This trainer looks at the true tags, which are not known here (the command train hides them); "
-            "call it from Python with a data set that has them."
+            f"This trainer looks at the true tags, which are not known for {dataset.name}; use data that has them, "
+            "for instance made by corrupt in Python, or another trainer."
         )
     run = _Run(dataset, seed, encoder, features, epochs)
     right = ~np.asarray(dataset.is_wrong)
     probs = run.tagger.fit(run.targets * right[:, None].astype(np.float32), seed)
-    return run.result("oracle-drop", probs, selected_by="clean", left_out=int((run.has & ~right).sum()))
+    made = run.result("oracle-drop", probs, selected_by="clean", left_out=int((run.has & ~right).sum()))
+    return replace(made, warnings=("oracle-drop looks at the true tags: a bound, no result.",))
 
 
 def type_targets(dataset: TextDataset, truth: NDArray[Any]) -> NDArray[np.float32]:

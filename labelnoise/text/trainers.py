@@ -65,11 +65,21 @@ TRAINERS.add(
         hurts="Weighs whole sentences, right tags with wrong ones; ten fits where self-training has four.",
     ),
     Entry(
+        "fine-tune",
+        "labelnoise.text.fine_tune:train_fine_tuned",
+        "All weights of a Hugging Face token classifier, under any strategy of the training loop.",
+        "Devlin et al. 2019, BERT, NAACL, section 5.3 (first piece of each word); strategies as the core names them",
+        formula="min sum_i loss(z_i, given_i), z at the first piece of token i",
+        helps="More than frozen features can say; --set strategy=elr and others resist wrong tags.",
+        hurts="Needs a model, and memorises wrong tags with strategy=plain.",
+    ),
+    Entry(
         "oracle-drop",
         _HOME + "train_oracle",
         "Leaves out tokens whose tags are known to be wrong: a bound, it looks at the true tags.",
         "this project: the oracle subset of Merdjanovska, Aynetdinov, Akbik 2024, by token",
         helps="Says what perfect detection without correction is worth: 34.5 on NoisyNER set 1.",
-        hurts="Needs the true tags, so it runs from Python alone: the command train hides them.",
+        hurts="Needs the true tags of the data it trains on, so it is a bound and no method.",
+        sees_truth=True,
     ),
 )

@@ -86,3 +86,18 @@ def test_unlabelled_units_keep_their_probabilities():
     result = posterior(probs, T, np.array([-1, 0]))
     np.testing.assert_array_equal(result[0], probs[0])
     np.testing.assert_allclose(result[1], np.array([0.48, 0.04]) / 0.52)
+
+
+def test_contradictions_of_the_classes_are_no_class_dependent_errors():
+    """Uniform errors on evidence that is sure of a wrong class for 3% of the units, more often for some pairs."""
+    evidence, given, true = simulate("uniform", 0.1, n=30_000)
+    rng = np.random.default_rng(4)
+    odd = np.flatnonzero(rng.random(len(true)) < np.array([0.06, 0.02, 0.02, 0.02])[true])
+    looks = np.where(true[odd] == 0, 1, (true[odd] + rng.integers(1, 4, len(odd))) % 4)
+    taken, own = evidence[:, odd, looks].copy(), evidence[:, odd, true[odd]].copy()
+    evidence[:, odd, looks], evidence[:, odd, true[odd]] = own, taken
+    assert not fit_stacker(evidence, given).uniform
+    assert fit_stacker(evidence, given, least_information=0.12).uniform
+    for rate in (0.05, 0.3):
+        evidence, given, _ = simulate("pair", rate, n=8000)
+        assert not fit_stacker(evidence, given, least_information=0.12).uniform

@@ -40,6 +40,73 @@ def detection(graph):
     return detect_calibrated(graph, seed=0, folds=5, resamples=3)
 
 
+def differing(n=500, seed=0, directed=False):
+    """Two classes without features whose edges join unlike nodes; directed: a class points at the other, once."""
+    rng = np.random.default_rng(seed)
+    true = rng.integers(0, 2 if not directed else 3, n)
+    k = true.max() + 1
+    wanted = (true[None, :] - true[:, None]) % k == 1
+    edges = np.argwhere(rng.random((n, n)) < np.where(wanted, 0.03, 0.003)).T
+    given = np.where(rng.random(n) < 0.1, (true + rng.integers(1, k, n)) % k, true)
+    return GraphDataset(
+        name="differing",
+        given=given,
+        true=true,
+        class_names=tuple("abc"[:k]),
+        x=np.zeros((n, 0)),
+        edge_index=edges,
+    )
+
+
+def test_neighbours_that_differ_are_evidence_with_a_negative_weight():
+    graph = differing()
+    found = detect_calibrated(graph, folds=5, partitions=1, resamples=0)
+    assert found.info["adjusted_homophily"] < -0.5
+    assert found.info["vote_weights"][0] < 0
+    assert any("adjusted homophily" in text for text in found.warnings)
+    assert detection_metrics(graph.is_wrong, found.p_wrong)["auroc"] > 0.95
+
+
+def test_directed_edges_tell_what_undirected_ones_cannot():
+    """Class a points at b, b at c, c at a: whom a node is joined with says "not mine", who points at it says which."""
+    graph = differing(directed=True)
+    found = detect_calibrated(graph, folds=5, partitions=1, resamples=0)
+    assert len(found.info["vote_weights"]) == 5
+    row, col = graph.edge_index
+    both = replace(graph, edge_index=np.array([np.r_[row, col], np.r_[col, row]]))
+    blind = detect_calibrated(both, folds=5, partitions=1, resamples=0)
+    assert len(blind.info["vote_weights"]) == 3
+    gain = [detection_metrics(graph.is_wrong, part.p_wrong)["auroc"] for part in (found, blind)]
+    assert gain[0] > gain[1]
+
+
+def test_edge_weights_count():
+    """Every node has as many edges to the wrong side as to its own; only weights tell which."""
+    rng = np.random.default_rng(0)
+    n = 400
+    true = rng.integers(0, 2, n)
+    edges = np.argwhere(np.triu(rng.random((n, n)) < 0.04, 1)).T
+    weight = np.where(true[edges[0]] == true[edges[1]], 5.0, 0.5)
+    given = np.where(rng.random(n) < 0.1, 1 - true, true)
+    graph = GraphDataset(
+        name="weights", given=given, true=true, class_names=("a", "b"), x=np.zeros((n, 0)), edge_index=edges,
+        edge_weight=weight,
+    )  # fmt: skip
+    options = {"folds": 5, "partitions": 1, "resamples": 0}
+    weighted = detect_calibrated(graph, **options)
+    plain = detect_calibrated(replace(graph, edge_weight=None), **options)
+    assert detection_metrics(graph.is_wrong, weighted.p_wrong)["auroc"] > 0.95
+    assert detection_metrics(graph.is_wrong, plain.p_wrong)["auroc"] < 0.7
+
+
+def test_units_of_edge_weights_do_not_matter(graph):
+    weight = np.random.default_rng(0).uniform(0.5, 2.0, graph.edge_index.shape[1])
+    options = {"folds": 5, "partitions": 1, "resamples": 0}
+    metres = detect_calibrated(replace(graph, edge_weight=weight), **options)
+    kilometres = detect_calibrated(replace(graph, edge_weight=weight / 1024), **options)
+    np.testing.assert_allclose(kilometres.p_wrong, metres.p_wrong, atol=1e-9)
+
+
 def test_finds_the_wrong_labels(graph, detection):
     metrics = detection_metrics(
         graph.is_wrong, detection.p_wrong, flagged=detection.flagged, p_wrong=detection.p_wrong

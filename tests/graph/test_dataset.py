@@ -71,3 +71,31 @@ def test_splits_of_another_shape_or_type_are_refused(mask: np.ndarray) -> None:
             edge_index=sound.edge_index,
             masks={"train": mask},
         )
+
+
+def directed(edges: list[tuple[int, int]], weight: list[float] | None = None) -> GraphDataset:
+    return GraphDataset(
+        name="arcs",
+        given=np.zeros(3, dtype=int),
+        class_names=("a",),
+        x=np.zeros((3, 0)),
+        edge_index=np.array(edges, dtype=np.int64).T.reshape(2, -1),
+        edge_weight=None if weight is None else np.array(weight),
+    )
+
+
+def test_arcs_are_the_edges_as_stored() -> None:
+    cycle = directed([(0, 1), (0, 1), (1, 2), (2, 0), (1, 1)])
+    np.testing.assert_array_equal(cycle.arcs.toarray(), [[0, 1, 0], [0, 0, 1], [1, 0, 0]])
+    np.testing.assert_array_equal(cycle.adjacency.toarray(), 1 - np.eye(3))
+    uneven = directed([(0, 1), (1, 0), (1, 2), (2, 1)], [2.0, 1.0, 1.0, 1.0])
+    np.testing.assert_array_equal(uneven.arcs.toarray(), [[0, 2, 0], [1, 0, 1], [0, 1, 0]])
+    np.testing.assert_array_equal(uneven.adjacency.toarray(), [[0, 2, 0], [2, 0, 1], [0, 1, 0]])
+
+
+def test_undirected_graphs_have_no_arcs() -> None:
+    assert directed([(0, 1), (1, 0), (2, 1), (1, 2)]).arcs is None
+    assert directed([(0, 1), (1, 0), (2, 1), (1, 2)], [2.0, 2.0, 1.0, 1.0]).arcs is None
+    assert directed([(0, 1), (1, 2), (0, 2)]).arcs is None, "stored once, from the lower row"
+    assert directed([(1, 0), (2, 1)], [1.0, 3.0]).arcs is None, "stored once, from the higher row"
+    assert directed([]).arcs is None

@@ -148,6 +148,26 @@ def test_noise_stays_in_the_training_nodes_and_follows_its_map() -> None:
     np.testing.assert_array_equal(noise.labels, erase_protocol(graph, "asymmetric", 0.5, seed=3).labels)
 
 
+@pytest.mark.parametrize(("n_classes", "width"), [(4, 40), (4, 6), (2, 40)])
+def test_the_regression_is_that_of_scikit_learn(n_classes: int, width: int) -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    from labelnoise.graph.erase_head import classify
+
+    rng = np.random.default_rng(0)
+    z = rng.random((30, width)).astype(np.float32) ** 3
+    train, labels = np.arange(20), rng.choice(np.arange(n_classes) + 1, 20)
+
+    def network(nodes: Any) -> Any:
+        return torch.from_numpy(z)[nodes]
+
+    found = classify(network, labels, train, np.arange(30), n_classes + 1)
+    unit = z / np.linalg.norm(z, axis=1, keepdims=True)
+    expected = LogisticRegression(max_iter=1000, tol=1e-7).fit(unit[:20], labels).predict_proba(unit)
+    np.testing.assert_allclose(found[:, 1:], expected, atol=2e-3)
+    assert (found[:, 0] == 0).all()
+
+
 def test_training_learns_repeats_and_keeps_the_global_state() -> None:
     graph = communities()
     torch.manual_seed(5)

@@ -8,8 +8,8 @@ import scipy.sparse as sp
 import torch
 
 from labelnoise.core.validation import InputError
-from labelnoise.graph.models import _sparse
-from labelnoise.graph.networks import GCN, NETWORKS, Mixing, build_network, operator_of
+from labelnoise.graph.gathering import as_sparse, operator_of
+from labelnoise.graph.networks import GCN, NETWORKS, Mixing, build_network
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_only_what_is_within_reach_changes_a_node(
     changed = (network(other, operator) != before).any(1).numpy()
     reach = np.linalg.matrix_power(adjacency.toarray() + np.eye(12), 0 if name == "mlp" else 2)[0] > 0
     np.testing.assert_array_equal(changed, reach)
-    torch.testing.assert_close(network(_sparse(sp.csr_array(x.numpy())), operator), before)
+    torch.testing.assert_close(network(as_sparse(sp.csr_array(x.numpy())), operator), before)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

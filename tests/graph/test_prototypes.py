@@ -13,7 +13,12 @@ from labelnoise.core.validation import InputError
 from labelnoise.graph.closed_form import train_sgc
 from labelnoise.graph.dataset import GraphDataset
 from labelnoise.graph.erase import erase_protocol
-from labelnoise.graph.prototypes import prototype_mixture, train_prototypes
+from labelnoise.graph.prototypes import (
+    diffused_at,
+    prototype_mixture,
+    ridge_classes,
+    train_prototypes,
+)
 
 
 def communities(n_classes: int = 3) -> GraphDataset:
@@ -76,11 +81,37 @@ def test_wrong_labels_are_outvoted_and_the_choice_is_in_the_result() -> None:
     assert found.selected_by == "noisy validation accuracy"
     scores = [entry["validation"] for entry in found.history]
     assert found.chosen == int(np.argmax(scores))
-    entry = found.history[found.chosen]
-    alone = train_prototypes(
-        graph, 0, restarts=[entry["restart"]], concentrations=[entry["concentration"]], pulls=[entry["pull"]]
+    worst_kept = min(scores[i] for i in found.info["averaged"])
+    assert sum(score > worst_kept for score in scores) < 5 == len(found.info["averaged"])
+    assert {entry["expert"] for entry in found.history} == {"prototypes", "ridge", "pupil"}
+    one = train_prototypes(graph, 0, averaged=1)
+    assert found.chosen == one.chosen
+    assert not np.array_equal(found.probs, one.probs)
+
+
+def test_features_made_before_give_the_same() -> None:
+    graph = communities()
+    before = diffused_at(graph, (0.1, 0.3), seed=0)
+    found, again = (
+        train_prototypes(graph, 0, features=before),
+        train_prototypes(graph, 0, restarts=(0.1, 0.3)),
     )
-    np.testing.assert_array_equal(found.probs, alone.probs)
+    np.testing.assert_array_equal(found.probs, again.probs)
+    np.testing.assert_allclose(np.linalg.norm(before[0.1], axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_rows", [4, 15])
+def test_ridge_is_least_squares_with_a_penalty(n_rows: int) -> None:
+    rng = np.random.default_rng(3)
+    x, targets, rows = rng.normal(size=(20, 6)), np.zeros((20, 4)), np.arange(n_rows)
+    targets[rows, rows % 3] = 1
+    wide = np.vstack([x[rows], np.sqrt(0.7) * np.eye(6)])
+    wanted = np.vstack([targets[rows, :3] - targets[rows, :3].mean(axis=0), np.zeros((6, 3))])
+    scores = x @ np.linalg.lstsq(wide, wanted)[0]
+    scores = np.exp(2 * scores / scores.std())
+    found = ridge_classes(x, targets, 0.7, rows=rows)
+    np.testing.assert_allclose(found[:, :3], scores / scores.sum(axis=1, keepdims=True))
+    assert (found[:, 3] == 0).all()
 
 
 def test_without_validation_the_first_setting_stands() -> None:
@@ -104,6 +135,12 @@ def test_refusals() -> None:
         train_prototypes(graph, 0, pulls=[1.5])
     with pytest.raises(InputError, match="empty"):
         train_prototypes(graph, 0, concentrations=[])
+    with pytest.raises(InputError, match="No unit"):
+        ridge_classes(np.eye(3), np.zeros((3, 2)), 1.0)
+    with pytest.raises(InputError, match="penalty"):
+        train_prototypes(graph, 0, penalties=[0.0])
+    with pytest.raises(InputError, match="averaged"):
+        train_prototypes(graph, 0, averaged=0)
     with pytest.raises(InputError, match="restarts"):
         train_prototypes(graph, 0, restarts=[0.0])
     with pytest.raises(InputError, match="features"):

@@ -54,16 +54,17 @@ def test_bad_levels_are_refused() -> None:
         coco_n([], (4, 4), "harder", seed=0, image_id="a", n_classes=2)
 
 
-def test_altered_outlines_keep_the_measured_iou(real_data: Path) -> None:
-    data = read_coco(real_data / "segmentation/coco_mini/annotations/instances_val2017.json")
+def test_altered_outlines_keep_the_published_iou(real_data: Path) -> None:
+    data = read_coco(real_data / "segmentation/coco_mini/annotations/instances_train2017.json")
     rows = []
-    for i in range(data.n_images):
-        for item in data.objects[i]:
-            rng = generator(0, "coco-n", data.image_ids[i], item.object_id)
-            made, operation = coco_n_object(item, data.size(i), rng, LEVELS["hard"], n_classes=81)
-            if operation != "none":
-                rows.append((np.digitize(item.area, [1024, 9216]), intersection_over_union(item, made)))
-    rows = np.array(rows)
-    means = [rows[rows[:, 0] == size, 1].mean() for size in range(3)]
-    # Own measurement over four seeds; the published script leaves .42 / .74 / .90.
-    assert np.allclose(means, [0.45, 0.72, 0.906], atol=0.035)
+    for seed in range(2):
+        for i in range(data.n_images):
+            for item in data.objects[i]:
+                rng = generator(seed, "coco-n", data.image_ids[i], item.object_id)
+                made, operation = coco_n_object(item, data.size(i), rng, LEVELS["hard"], n_classes=81)
+                if operation != "none":
+                    rows.append((np.digitize(item.area, [1024, 9216]), intersection_over_union(item, made)))
+    found = np.array(rows)
+    means = [found[found[:, 0] == size, 1].mean() for size in range(3)]
+    # One draw of the published script left .42 / .74 / .90; its standard errors are about .016, .013 and .01.
+    assert np.allclose(means, [0.42, 0.74, 0.90], atol=0.03)

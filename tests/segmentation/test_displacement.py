@@ -55,3 +55,22 @@ def test_pixels_without_label_stay_and_zero_is_identity() -> None:
 def test_field_has_unit_variance() -> None:
     whole = (slice(0, 400), slice(0, 400))
     assert abs(smooth_field((400, 400), 8, np.random.default_rng(0), whole).std() - 1) < 0.1
+
+
+def test_displacement_is_as_large_as_asked() -> None:
+    half = np.zeros((60, 400), dtype=np.int8)
+    half[30:] = 1
+    moves = np.concatenate(
+        [(displace_boundaries(half, 3.0, seed=s, image_id="a") == 0).sum(axis=0) - 30 for s in range(12)]
+    )
+    assert abs(moves.mean()) < 0.6
+    assert abs(moves.std() - 3.0) < 0.5
+
+
+def test_grown_pixels_take_the_nearest_class() -> None:
+    labels = np.zeros((40, 60), dtype=np.int8)
+    labels[10:30, 10:30], labels[10:30, 30:50] = 1, 2
+    made = displace_boundaries(labels, 0.5, seed=0, image_id="a", bias=6.0)
+    assert (made[13:27, 8:10] == 1).all()
+    assert (made[13:27, 50:52] == 2).all()
+    assert (made != 0).sum() > (labels != 0).sum() + 300

@@ -30,3 +30,23 @@ def test_simplification_leaves_a_triangle_at_least() -> None:
     ring = trace_outlines(np.hypot(*(np.indices((31, 31)) - 15)) <= 14)[0]
     assert len(simplify_ring(ring, 1e6)) == 3
     assert 3 < len(simplify_ring(ring, 1.0)) < len(ring)
+
+
+def test_where_a_ring_starts_hardly_matters() -> None:
+    # A start in the middle of a side is no corner; one point short of enough it stays all the same.
+    square = np.array([[0, 5], [0, 10], [10, 10], [10, 0], [0, 0]])
+    assert simplify_ring(square, 1.0).tolist() == [[0, 10], [10, 10], [10, 0], [0, 0]]
+    assert len(simplify_ring(np.array([[0, 5], [0, 10], [10, 5], [0, 0]]), 100.0)) == 3
+
+
+def test_every_dropped_point_lies_within_the_tolerance() -> None:
+    noise = ndimage.gaussian_filter(np.random.default_rng(3).standard_normal((60, 60)), 3)
+    for ring in trace_outlines(noise > 0.02):
+        for tolerance in (1.0, 2.5):
+            made = simplify_ring(ring, tolerance).astype(float)
+            a, b = made, np.roll(made, -1, axis=0)
+            for point in ring.astype(float):
+                along = ((point - a) * (b - a)).sum(axis=1) / ((b - a) ** 2).sum(axis=1)
+                foot = a + along.clip(0, 1)[:, None] * (b - a)
+                # The start may leave after its neighbours' sections are settled, hence twice the tolerance.
+                assert np.hypot(*(point - foot).T).min() <= 2 * tolerance

@@ -24,6 +24,7 @@ RATES = {
     "displacement": 0.08,
     "objects": 0.08,
     "polygons": 0.02,
+    "prompts": 0.012,
 }
 
 

@@ -64,3 +64,17 @@ def test_the_domain_describes_and_refuses_rows_that_are_not_there(capsys: pytest
         domain.unit_context(data, [data.n_units])
     assert main(["--help"]) == 0
     assert "labelnoise-text" in capsys.readouterr().out
+
+
+@pytest.mark.real_data
+def test_noisyner_has_its_clean_splits_as_truth_alone(real_data: Path, tmp_path: Path) -> None:
+    data = load_text("noisyner-2", root=real_data / "text")
+    assert list(data.masks) == ["train", "val", "test"]
+    assert data.true is not None
+    for split in ("val", "test"):
+        assert not data.labelled[data.masks[split]].any()
+        assert (data.true[data.masks[split]] >= 0).all()
+    written = write_text(data, tmp_path / "copy")
+    assert [path.name for path in written] == ["train.conll", "val.conll", "test.conll"]
+    assert written[2].read_bytes() == (real_data / "text/noisyner/estner_clean.test").read_bytes()
+    assert read_text(tmp_path / "copy").n_units == data.n_units

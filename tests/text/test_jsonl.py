@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from labelnoise.core.validation import InputError
 from labelnoise.text.files import read_text, write_text
@@ -66,9 +68,58 @@ def test_broken_lines_are_named(tmp_path: Path, line: str, words: str) -> None:
         read_jsonl(path)
 
 
+_SPAN = st.lists(st.integers(-1, 9) | st.sampled_from(["X", ""]) | st.none(), max_size=4)
+_VALUE = st.sampled_from(["Ada left", "", " ", "\ud800"]) | st.lists(
+    _SPAN
+    | st.dictionaries(st.sampled_from(["start", "end", "label", "text"]), st.integers(0, 9) | st.just("X")),
+    max_size=3,
+)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    record=st.dictionaries(st.sampled_from(["text", "data", "label", "spans", "tokens"]), _VALUE, max_size=4),
+    cut=st.integers(0, 60),
+)
+def test_any_line_is_read_or_refused_in_one_sentence(
+    tmp_path: Path, record: dict[str, object], cut: int
+) -> None:
+    path = tmp_path / "a.jsonl"
+    line = json.dumps(record)
+    for content in (line, '{"text": "Ada left", ' + line[1:], line[:cut]):
+        path.write_text(content)
+        try:
+            read_jsonl(path)
+        except InputError as error:
+            assert "\n" not in str(error)  # noqa: PT017
+
+
 def test_no_label_cannot_be_said(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "fine"}\n')
     data = read_jsonl(path)
     with pytest.raises(InputError, match="Token 0 has no label"):
         write_jsonl(data.with_labels(data.given - 1), path)
+
+
+def test_tokens_of_the_file_are_kept_and_never_cut(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    tokens = [{"text": "New-York", "start": 0, "end": 8}, {"text": "won", "start": 9, "end": 12}]
+    record = {"text": "New-York won", "tokens": tokens, "spans": [{"start": 0, "end": 8, "label": "LOC"}]}
+    path.write_text(json.dumps(record) + "\n")
+    data = read_jsonl(path)
+    assert list(data.tokens) == ["New-York", "won"]
+    write_jsonl(data, tmp_path / "b.jsonl")
+    assert (tmp_path / "b.jsonl").read_bytes() == path.read_bytes()
+    record["spans"][0]["end"] = 3
+    path.write_text(json.dumps(record) + "\n")
+    with pytest.raises(InputError, match=r"Line 1 of .*: the span 0 to 3 \(LOC\) cuts the token 'New-York'"):
+        read_jsonl(path)
+
+
+def test_older_doccano_calls_its_text_data(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"id": 1, "data": "Ada left", "label": [[0, 3, "PER"]]}\n')
+    data = read_jsonl(path)
+    write_jsonl(data.with_labels(data.given * 0), path)
+    assert json.loads(path.read_text()) == {"id": 1, "data": "Ada left", "label": []}

@@ -9,9 +9,11 @@ import pytest
 
 from labelnoise.core.truth import blind
 from labelnoise.core.validation import InputError
+from labelnoise.text.cli import main
 from labelnoise.text.dataset import TextDataset
 from labelnoise.text.domain import TextDomain
 from labelnoise.text.embedded import news
+from labelnoise.text.files import write_text
 from labelnoise.text.schemes import repair
 from labelnoise.text.splits import sentence_splits, split_scores
 from labelnoise.text.train_methods import channel_of, train_oracle, train_plain, type_targets
@@ -37,7 +39,11 @@ def few(n: int = 300) -> TextDataset:
     )
 
 
-@pytest.mark.parametrize("name", sorted(TRAINERS))
+#: Trainers that need no network; `test_fine_tune` has the other one.
+LINEAR = sorted(set(TRAINERS) - {"fine-tune"})
+
+
+@pytest.mark.parametrize("name", LINEAR)
 def test_every_trainer_sees_the_training_split_alone_and_answers_valid_bio(name):
     data = few()
     train = sentence_splits(data, 0)["train"]
@@ -52,7 +58,7 @@ def test_every_trainer_sees_the_training_split_alone_and_answers_valid_bio(name)
     assert result.method == name
 
 
-@pytest.mark.parametrize("name", sorted(set(TRAINERS) - {"oracle-drop"}))
+@pytest.mark.parametrize("name", sorted(set(LINEAR) - {"oracle-drop"}))
 def test_truth_is_not_looked_at(name):
     data = few()
     options = {"epochs": 1, **FAST.get(name, {})}
@@ -129,3 +135,16 @@ def test_pairs_look_at_clean_tags_and_need_them():
     assert run(data, 0, epochs=1, rounds=1, pairs=200).info["channel_from"] == "200 clean pairs"
     with pytest.raises(InputError, match="true tags"):
         run(blind(data), 0, epochs=1, rounds=1, pairs=200)
+
+
+def test_the_command_shows_entities_and_lets_the_bound_see_the_truth(tmp_path, capsys):
+    path = tmp_path / "few.conll"
+    write_text(few(60), path)
+    assert main(["train", "news", "--method", "oracle-drop", "--set", "epochs=1"]) == 0
+    shown = capsys.readouterr().out
+    assert "chosen by clean" in shown
+    assert "warning: oracle-drop looks at the true tags" in shown
+    for title in ("entity P", "entity R", "entity F1", "strict F1"):
+        assert title in shown
+    assert main(["train", str(path), "--method", "oracle-drop", "--set", "epochs=1"]) == 2
+    assert "not known for few" in capsys.readouterr().err

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from labelnoise.core.validation import InputError
-from labelnoise.text.viterbi import valid_tags
+from labelnoise.text.embedded import news
+from labelnoise.text.schemes import repair
+from labelnoise.text.viterbi import best_tags
 
 
 def test_tags_are_the_best_of_all_valid_sequences() -> None:
@@ -14,7 +16,7 @@ def test_tags_are_the_best_of_all_valid_sequences() -> None:
     sizes = [1, 4, 2, 3, 4]
     starts = np.concatenate([[0], np.cumsum(sizes)])
     p = rng.dirichlet(np.full(5, 0.5), starts[-1])
-    found = valid_tags(p, starts)
+    found = best_tags(p, starts)
 
     def valid(tags: tuple[int, ...]) -> bool:
         return all(
@@ -30,4 +32,18 @@ def test_tags_are_the_best_of_all_valid_sequences() -> None:
 
 def test_an_even_number_of_tags_is_refused() -> None:
     with pytest.raises(InputError, match="odd"):
-        valid_tags(np.full((2, 2), 0.5), np.array([0, 2]))
+        best_tags(np.full((2, 2), 0.5), np.array([0, 2]))
+
+
+@pytest.mark.parametrize("starts", [[0, 1], [1, 2], [0, 0, 2], []])
+def test_starts_that_do_not_span_the_rows_are_refused(starts: list[int]) -> None:
+    with pytest.raises(InputError, match="starts must rise"):
+        best_tags(np.full((2, 3), 0.3), np.array(starts, dtype=int))
+
+
+def test_valid_tokenwise_tags_stay() -> None:
+    data = news()
+    probs = np.full((data.n_units, data.n_classes), 0.05)
+    valid = repair(data.given, starts=data.starts)
+    probs[np.arange(data.n_units), valid] = 0.9
+    assert (best_tags(probs, data.starts) == valid).all()

@@ -204,11 +204,12 @@ def _domain(name: str, task: str, records: Sequence[dict[str, Any]]) -> dict[str
     if task == TRAIN:
         add_gains(results)
     measures, first = MEASURES[task], HEADLINE[task][0]
-    order = _method_order(methods, results, first)
+    unit, entries, sees_truth = _registered(name, task)
+    apart = {*_APART, *sees_truth}
+    order = _method_order(methods, results, first, apart)
     results.sort(key=lambda row: (ordered.index(row["setting"]), order.index(row["method"])))
-    real = [method for method in order if methods[method]["method"] not in _APART]
+    real = [method for method in order if methods[method]["method"] not in apart]
     mark_best(results, real, measures)
-    unit, entries = _registered(name, task)
     return {
         "domain": name,
         "task": task,
@@ -216,7 +217,7 @@ def _domain(name: str, task: str, records: Sequence[dict[str, Any]]) -> dict[str
         "methods": [
             {
                 "label": method,
-                "trivial": methods[method]["method"] in _APART,
+                "trivial": methods[method]["method"] in apart,
                 **entries.get(methods[method]["method"], {"summary": "", "source": ""}),
             }
             for method in order
@@ -239,8 +240,11 @@ def _domain(name: str, task: str, records: Sequence[dict[str, Any]]) -> dict[str
     }
 
 
-def _registered(name: str, task: str) -> tuple[str, dict[str, dict[str, str]]]:
-    """What the domain says of its methods; a report can be made where the domain is not installed."""
+def _registered(name: str, task: str) -> tuple[str, dict[str, dict[str, str]], list[str]]:
+    """What the domain says of its methods, and which of them look at the truth.
+
+    A report can be made where the domain is not installed.
+    """
     trivial = TRIVIAL_TRAINERS if task == TRAIN else TRIVIAL
     try:
         domain = get_domain(name)
@@ -250,9 +254,8 @@ def _registered(name: str, task: str) -> tuple[str, dict[str, dict[str, str]]]:
         )
     except InputError:
         unit, registered = "unit", dict(trivial)
-    return unit, {
-        key: {"summary": entry.summary, "source": entry.source} for key, entry in registered.items()
-    }
+    facts = {key: {"summary": entry.summary, "source": entry.source} for key, entry in registered.items()}
+    return unit, facts, [key for key, entry in registered.items() if entry.sees_truth]
 
 
 def _setting(label: str, cell: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -336,7 +339,10 @@ def _pool(bins_of_seeds: Sequence[list[dict[str, float]] | None]) -> list[dict[s
 
 
 def _method_order(
-    methods: Mapping[str, Mapping[str, Any]], results: Sequence[Mapping[str, Any]], measure: str
+    methods: Mapping[str, Mapping[str, Any]],
+    results: Sequence[Mapping[str, Any]],
+    measure: str,
+    apart: set[str],
 ) -> list[str]:
     """Methods by mean rank in one measure within the settings they ran in, trivial ones last."""
     trivial = [name for name in (*TRIVIAL, *TRIVIAL_TRAINERS) if name in _APART]
@@ -346,7 +352,7 @@ def _method_order(
         means = {
             row["method"]: row["metrics"][measure]["mean"]
             for row in results
-            if row["setting"] == setting and methods[row["method"]]["method"] not in _APART
+            if row["setting"] == setting and methods[row["method"]]["method"] not in apart
         }
         known = [value for value in means.values() if value is not None]
         for method, value in means.items():
@@ -355,8 +361,8 @@ def _method_order(
 
     def key(method: str) -> tuple[Any, ...]:
         name = methods[method]["method"]
-        if name in _APART:
-            return 1, trivial.index(name), method
+        if name in apart:
+            return 1, trivial.index(name) if name in trivial else len(trivial), method
         return 0, float(np.mean(places[method])) if places[method] else 2.0, method
 
     return sorted(methods, key=key)

@@ -1,0 +1,78 @@
+"""Sentences as batches of pieces: every token once, at its first piece, whatever the sentence's length."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from labelnoise.core.validation import InputError
+from labelnoise.text.dataset import from_sentences
+from labelnoise.text.embedded import news
+from labelnoise.text.splits import sentence_splits
+from labelnoise.text.token_task import TokenTask
+
+
+@pytest.mark.parametrize("longest", [4, 12, 256])
+def test_every_token_comes_once_with_its_label(tiny_model: Path, longest: int) -> None:
+    data = news()
+    masks = sentence_splits(data)
+    task = TokenTask(data, {"train": masks["train"]}, str(tiny_model), longest=longest)
+    rows = np.flatnonzero(masks["train"])
+    for rng in (None, np.random.default_rng(0)):
+        batches = list(task.batches("train", rng))
+        ids = torch.cat([batch.ids for batch in batches]).numpy()
+        assert sorted(ids.tolist()) == list(range(task.n_units))
+        labels = torch.cat([batch.labels for batch in batches]).numpy()
+        assert np.array_equal(labels, data.given[rows[ids]])
+        assert max(batch.pieces.shape[1] for batch in batches) <= min(longest, 39)
+    whole = torch.cat([batch.ids for batch in task.batches("all", None)]).tolist()
+    assert sorted(whole) == list(range(data.n_units))
+
+
+def test_a_token_is_judged_at_its_first_piece(tiny_model: Path) -> None:
+    odd = ["Paris", "Parisen", "", "\u200b", "日" * 60, "Oslo"]
+    data = from_sentences([odd, ["Oslo"]], [["B-LOC", *["O"] * 4, "B-LOC"], ["B-LOC"]], name="d")
+    everything = np.ones(7, dtype=bool)
+    task = TokenTask(data, {"train": everything}, str(tiny_model))
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    found = {}
+    for batch in task.batches("train", None):
+        pieces = tokenizer.convert_ids_to_tokens(batch.pieces.flatten()[batch.first].tolist())
+        found.update(zip(batch.ids.tolist(), pieces, strict=True))
+    assert found[0] == "Paris"
+    assert found[1] == "Paris"
+    assert [found[at] for at in (2, 3, 4)] == ["[UNK]"] * 3
+    assert found[5] == found[6] == "Oslo"
+
+
+def test_augmented_pieces_are_hidden_and_labels_stay(tiny_model: Path) -> None:
+    task = TokenTask(news(), {"train": sentence_splits(news())["train"]}, str(tiny_model))
+    batch = next(iter(task.batches("train", None)))
+    other = task.augment(batch, np.random.default_rng(0))
+    changed = other.pieces != batch.pieces
+    assert 0 < changed.float().mean() < 0.2
+    assert set(other.pieces[changed].tolist()) == {4}
+    assert not changed[:, 0].any()
+    assert other.labels is batch.labels
+
+
+def test_what_cannot_be_loaded_is_said(tiny_model: Path, tmp_path: Path) -> None:
+    masks = {"train": np.ones(news().n_units, dtype=bool)}
+    with pytest.raises(InputError, match="There is no folder '/nowhere'"):
+        TokenTask(news(), masks, "/nowhere")
+    with pytest.raises(InputError, match=r"cannot be loaded \(.*as safetensors"):
+        TokenTask(news(), masks, str(tmp_path))
+    with pytest.raises(InputError, match="batch_size is 0"):
+        TokenTask(news(), masks, str(tiny_model), batch_size=0)
+    with pytest.raises(InputError, match="longest is 2; windows need at least 3"):
+        TokenTask(news(), masks, str(tiny_model), longest=2)
+    for file in tiny_model.iterdir():
+        if file.suffix != ".safetensors":
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    with pytest.raises(InputError, match="cannot be loaded"):
+        TokenTask(news(), masks, str(tmp_path)).build()
