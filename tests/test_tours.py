@@ -164,7 +164,8 @@ class Session:
         if command.startswith("labelnoise "):
             code = main(shlex.split(command)[1:])
             said = self.capsys.readouterr()
-            printed, wrong = said.out + said.err, code != 0 and not shown
+            refused = any(line.startswith("error:") for line in shown)
+            printed, wrong = said.err + said.out, bool(code) != refused
         else:
             done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
             printed, wrong = done.stdout + done.stderr, done.returncode != 0
