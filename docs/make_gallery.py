@@ -35,11 +35,12 @@ methods = ["graphcleaner", "votes", "sgc", "confident-learning"]
 """
 #: Kinds of mask noise: the name, the rate asked for, what it imitates.
 MASK_NOISE = (
-    ("relative", 0.05, "outlines drawn loosely"),
-    ("displacement", 0.05, "masks that are shifted"),
-    ("markov", 0.05, "outlines that wander"),
-    ("polygons", 0.03, "polygons with few corners"),
-    ("objects", 0.1, "objects missing or misnamed"),
+    ("relative", 0.05, "coarse, shaky, too wide or tight"),
+    ("displacement", 0.05, "displaced by a smooth field"),
+    ("organ-scale", 0.05, "all too large or too small"),
+    ("markov", 0.05, "boundaries that wander"),
+    ("polygons", 0.03, "coarse polygons"),
+    ("objects", 0.1, "wrong, missed, merged, split"),
 )
 PALETTE = np.array([[236, 238, 240], [0, 96, 168], [196, 73, 0], [0, 128, 92], [163, 70, 139]], dtype=np.uint8)
 
@@ -134,7 +135,7 @@ def noise_masks() -> None:
     from labelnoise.segmentation.embedded import scenes
 
     domain, data = get_domain("segmentation"), scenes(12, 128, wrong_objects=0.0)
-    index, side, gap, head = 3, 264, 12, 46
+    index, side, gap, head = 4, 264, 12, 46
     panels = [(np.asarray(data.images[index]), "image", "")]
     clean = data.given[data.window(index)].reshape(data.size(index))
     panels.append((PALETTE[clean], "mask", "as it should be"))
