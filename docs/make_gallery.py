@@ -42,7 +42,9 @@ MASK_NOISE = (
     ("polygons", 0.03, "coarse polygons"),
     ("objects", 0.1, "wrong, missed, merged, split"),
 )
-PALETTE = np.array([[236, 238, 240], [0, 96, 168], [196, 73, 0], [0, 128, 92], [163, 70, 139]], dtype=np.uint8)
+PALETTE = np.array(
+    [[236, 238, 240], [0, 96, 168], [196, 73, 0], [0, 128, 92], [163, 70, 139]], dtype=np.uint8
+)
 
 
 def save(picture: Image.Image, name: str) -> None:
@@ -56,7 +58,9 @@ def save(picture: Image.Image, name: str) -> None:
     else:
         raise SystemExit(f"{name} is heavier than {LARGEST:,} bytes with {COLOURS[-1]} colours.")
     (OUT / f"{name}.png").write_bytes(buffer.getvalue())
-    print(f"{name}.png {picture.width} x {picture.height}, {len(buffer.getvalue()):,} bytes, {colours} colours")
+    print(
+        f"{name}.png {picture.width} x {picture.height}, {len(buffer.getvalue()):,} bytes, {colours} colours"
+    )
 
 
 def run(command: str) -> None:
@@ -140,7 +144,7 @@ def noise_masks() -> None:
     clean = data.given[data.window(index)].reshape(data.size(index))
     panels.append((PALETTE[clean], "mask", "as it should be"))
     for kind, rate, what in MASK_NOISE:
-        noisy, corruption = domain.corrupt(data, kind=kind, rate=rate, seed=1)
+        noisy, _ = domain.corrupt(data, kind=kind, rate=rate, seed=1)
         mask = noisy.given[data.window(index)].reshape(data.size(index))
         shown = PALETTE[np.maximum(mask, 0)]
         changed = mask != clean

@@ -179,7 +179,7 @@ class Session:
 def test_a_page_says_what_happens(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("torch_geometric")
+    pytest.importorskip("torch")
     modules = set(sys.modules)
     session = Session(page, tmp_path, monkeypatch, capsys)
     try:
@@ -211,6 +211,14 @@ def test_there_is_a_tour_for_everybody_in_the_navigation() -> None:
         assert str(page.relative_to(ROOT / "docs")) in navigation, f"{page.name} is not in mkdocs.yml"
     for modality in ("graph", "text", "audio", "segmentation"):
         assert f"find-{modality}.md" in {page.name for page in TOURS}
+
+
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    pytest.importorskip("material", reason="install the extra 'docs'")
+    words = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "site" / "catalogue.html").exists()
 
 
 def test_lines_are_compared_in_their_order() -> None:

@@ -107,8 +107,8 @@ MEASURED = {"graph": "measured.md", "segmentation": "measured_segmentation.md", 
 
 HEAD = """# Method catalogue
 
-Generated from the registries by `python -m labelnoise.core.catalogue docs/catalogue.md`: {entries} entries, each with its
-formula, its source, when it helps and when it hurts. In the tables, "figures" says that the entry itself quotes a
+Generated from the registries by `python -m labelnoise.core.catalogue docs/catalogue.md`: {entries} entries with
+formula, source, when it helps and when it hurts. In the tables, "figures" says that the entry itself quotes a
 measurement; the commands that measure stand on the pages named under each heading.
 `labelnoise methods` prints the names in a terminal.
 """
