@@ -2,7 +2,9 @@
 
 Needs $LABELNOISE_DATA with audio/esc50_fold4 and audio/esc50_crowd. Prints one JSON line per noise and seed:
 
-    python experiments/audio_detection.py [--embeddings VECTORS.npy] [--seeds 10] [--subsets] [--scale 10000]
+    python experiments/audio_detection.py [--embeddings VECTORS.npy] [--seeds 10] [--subsets] [--outside]
+    python experiments/audio_detection.py --crowd [--embeddings VECTORS.npy]
+    python experiments/audio_detection.py --scale 10000
 
 VECTORS.npy holds one row per clip of meta.csv, in its order.
 """
@@ -12,18 +14,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import roc_auc_score as auroc
 
 from labelnoise.audio.calibrated import detect_calibrated, detect_confident_learning
+from labelnoise.audio.crowd import clip_consensus, crowd_times_model
 from labelnoise.audio.dataset import AudioDataset
 from labelnoise.audio.domain import AudioDomain
 from labelnoise.audio.embedding import clip_embeddings
-from labelnoise.audio.esc50 import read_esc50
-from labelnoise.core.from_features import detect_from_features
+from labelnoise.audio.esc50 import read_esc50, read_esc50_votes
+from labelnoise.core.detection import Detection
 from labelnoise.core.random import generator
 
 
@@ -33,6 +38,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--rate", type=float, default=0.4)
     parser.add_argument("--subsets", action="store_true", help="3 to 8 clips of every class")
+    parser.add_argument(
+        "--outside", action="store_true", help="sounds of ten classes that leave, under other labels"
+    )
+    parser.add_argument(
+        "--crowd", action="store_true", help="listeners' votes on these clips, with and without sound"
+    )
     parser.add_argument("--scale", type=int, default=0, help="time so many generated clips instead")
     arguments = parser.parse_args()
     if arguments.scale:
@@ -42,6 +53,15 @@ def main() -> None:
     data = read_esc50(root / "esc50_fold4")
     vectors = clip_embeddings(data, arguments.embeddings)
     fold = np.flatnonzero(data.splits["fold-4"])
+    if arguments.crowd:
+        votes = root / "esc50_crowd" / "annotations.csv"
+        print(json.dumps(crowd(data.take(fold), vectors[fold], votes)))
+        return
+    if arguments.outside:
+        for share, swapped in ((0.15, 0.0), (0.15, 0.15), (0.0, 0.3)):
+            for seed in range(arguments.seeds):
+                print(json.dumps(outside(data.take(fold), vectors[fold], share, swapped, seed)), flush=True)
+        return
     kinds = {
         "symmetric": {},
         "human-confusion": {"matrix": str(root / "esc50_crowd" / "confusion_counts.csv")},
@@ -66,16 +86,10 @@ def uneven(data: AudioDataset, rows: np.ndarray, seed: int) -> np.ndarray:
 def one(data: AudioDataset, vectors: np.ndarray, kind: str, rate: float, seed: int, options: dict) -> dict:
     """Corrupt, detect, compare."""
     noisy, made = AudioDomain().corrupt(data, kind=kind, rate=rate, seed=seed, **options)
-    folder = Path(os.environ.get("TMPDIR", "/tmp"))
-    path = folder / f"vectors-{os.getpid()}.npy"
-    np.save(path, vectors)
-    try:
-        started = time.process_time()
-        found = detect_calibrated(noisy, seed, embeddings=str(path))
-        seconds = time.process_time() - started
-        plain = detect_confident_learning(noisy, seed, embeddings=str(path))
-    finally:
-        path.unlink()
+    started = time.process_time()
+    found = judged(noisy, vectors, detect_calibrated, seed)
+    seconds = time.process_time() - started
+    plain = judged(noisy, vectors, detect_confident_learning, seed)
     wrong = made.changed
     hit = found.flagged & wrong
     return {
@@ -97,15 +111,86 @@ def one(data: AudioDataset, vectors: np.ndarray, kind: str, rate: float, seed: i
     }
 
 
+def judged(data: AudioDataset, vectors: np.ndarray, detect: Callable[..., Detection], seed: int) -> Detection:
+    """The answer of a detector that reads vectors from a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "vectors.npy"
+        np.save(path, vectors)
+        return detect(data, seed, embeddings=str(path))
+
+
+def outside(data: AudioDataset, vectors: np.ndarray, share: float, swapped: float, seed: int) -> dict:
+    """Ten classes leave; their sounds take the place of a share of the others', and some labels are swapped."""
+    rng = generator(seed, "outside")
+    given, recording, k = np.asarray(data.given), data.recording_codes(), data.n_classes
+    gone = rng.permutation(k)[:10]
+    kept, spare = np.flatnonzero(~np.isin(given, gone)), rng.permutation(np.flatnonzero(np.isin(given, gone)))
+    n, order = len(kept), rng.permutation(len(kept))
+    strange, wrong = order[: round(share * n)], order[round(share * n) :][: round(swapped * n)]
+    sound = kept.copy()
+    sound[strange] = spare[: len(strange)]
+    names = np.setdiff1d(np.arange(k), gone)
+    label = np.searchsorted(names, given[kept])
+    label[wrong] = (label[wrong] + rng.integers(1, len(names), len(wrong))) % len(names)
+    clips = AudioDataset.single(
+        label,
+        [data.class_names[c] for c in names],
+        files=[str(i) for i in range(n)],
+        recordings=recording[sound],
+    )
+    found = judged(clips, vectors[sound], detect_calibrated, seed)
+    is_outside, bad = np.isin(np.arange(n), strange), np.isin(np.arange(n), [*strange, *wrong])
+    named = found.evidence["kind"] == "out-of-vocabulary"
+    return {
+        "outside": int(is_outside.sum()),
+        "swapped": len(wrong),
+        "seed": seed,
+        "auroc_wrong": round(auroc(bad, found.p_wrong), 4),
+        "auroc_outside": round(auroc(is_outside, found.evidence["outside"]), 4) if is_outside.any() else None,
+        "count_ratio": round(found.count.expected / bad.sum(), 3),
+        "outside_flagged": int((found.flagged & is_outside).sum()),
+        "named": int(named.sum()),
+        "named_rightly": int((named & is_outside).sum()),
+    }
+
+
+def crowd(data: AudioDataset, vectors: np.ndarray, path: Path) -> dict:
+    """Accuracy and calibration of the votes' consensus, and of it times a model of the sound."""
+    votes = read_esc50_votes(path, data)
+    _, heard = clip_consensus(data, votes)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "vectors.npy"
+        np.save(file, vectors)
+        joint = crowd_times_model(data, votes, embeddings=str(file))
+    rows = {}
+    for name, p in (("consensus", heard.posterior), ("crowd x model", joint)):
+        right = p.argmax(axis=1) == data.given
+        bins = np.array_split(np.argsort(p.max(axis=1), kind="stable"), 10)
+        gaps = [abs(float(right[b].mean() - p.max(axis=1)[b].mean())) * len(b) for b in bins]
+        own = p[np.arange(len(p)), data.given]
+        rows[name] = {
+            "accuracy": round(float(right.mean()), 4),
+            "ece": round(sum(gaps) / len(p), 4),
+            "nll": round(float(-np.log(np.maximum(own, 1e-12)).mean()), 4),
+        }
+    return {"clips": data.n_clips, **rows}
+
+
 def at_scale(n: int) -> dict:
     """Generated vectors of 50 classes, 20% of the labels wrong."""
     rng = np.random.default_rng(0)
     true = rng.integers(0, 50, n)
-    vectors = rng.normal(size=(50, 256))[true] + 2.0 * rng.normal(size=(n, 256))
+    vectors = rng.normal(size=(50, 1024))[true] + 4.0 * rng.normal(size=(n, 1024))
     wrong = rng.random(n) < 0.2
     given = np.where(wrong, (true + rng.integers(1, 50, n)) % 50, true)
+    clips = AudioDataset.single(
+        given,
+        [f"class {c}" for c in range(50)],
+        files=[f"{i}.wav" for i in range(n)],
+        recordings=np.arange(n) // 2,
+    )
     started = time.process_time()
-    found = detect_from_features(vectors, given, np.arange(n) // 2, n_classes=50)
+    found = judged(clips, vectors, detect_calibrated, 0)
     return {
         "clips": n,
         "auroc": round(auroc(wrong, found.p_wrong), 4),

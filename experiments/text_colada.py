@@ -25,10 +25,12 @@ from labelnoise.text.domain import TextDomain
 from labelnoise.text.encoder import encode_tokens
 from labelnoise.text.viterbi import best_tags
 
-VARIANTS: dict[str, dict[str, Any]] = {
-    "colada": {},
-    "without model collaboration": {"model": False},
-    "without instance collaboration": {"instance": False},
+#: Options of the rounds, and whether each language is centred.
+VARIANTS: dict[str, tuple[dict[str, Any], bool]] = {
+    "colada": ({}, True),
+    "without model collaboration": ({"model": False}, True),
+    "without instance collaboration": ({"instance": False}, True),
+    "hard tags": ({"soft": False}, True),
 }
 
 
@@ -73,10 +75,10 @@ def main() -> None:
     parser.add_argument("--encoder", required=True)
     parser.add_argument("--languages", default="de,es,nl")
     parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--pool", type=int, default=5000)
-    parser.add_argument("--draw", type=int, default=4000)
-    parser.add_argument("--held-out", type=int, default=1000, help="validation and test sentences")
-    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--pool", type=int, default=2000)
+    parser.add_argument("--draw", type=int, default=1500)
+    parser.add_argument("--held-out", type=int, default=500, help="validation and test sentences")
+    parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--k", type=int, default=500)
     asked = parser.parse_args()
     lines = asked.json.read_text().splitlines() if asked.json.exists() else []
@@ -99,16 +101,20 @@ def main() -> None:
                 "k": asked.k,
             }
             goal = drawn(target, asked.draw, seed)
-            texts = Bilingual(
-                drawn(source, asked.draw, seed), None, goal, encoded=encoded, k=asked.k, seed=seed
-            )
-            for name, options in VARIANTS.items():
+            chosen = drawn(source, asked.draw, seed)
+            texts: dict[bool, Bilingual] = {}
+            for name, (options, centred) in VARIANTS.items():
                 key = {**setting, "method": name}
                 if any(all(row.get(field) == value for field, value in key.items()) for row in done):
                     continue
                 started, records, scores = time.process_time(), [], []
-                for one in colada_rounds(texts, rounds=asked.rounds, **options):
-                    tags = best_tags(one.model.predict(texts.target_features), goal.starts)
+                if centred not in texts:
+                    texts[centred] = Bilingual(
+                        chosen, None, goal, encoded=encoded, k=asked.k, seed=seed, centred=centred
+                    )
+                both = texts[centred]
+                for one in colada_rounds(both, rounds=asked.rounds, **options):
+                    tags = best_tags(one.model.predict(both.target_features), goal.starts)
                     scores.append(round(entity_f1(goal, tags, goal.masks["test"]), 4))
                     records.append(one.record)
                 row = {

@@ -1,11 +1,12 @@
 """Measure training on text with wrong tags: test entity F1 after repairing, dropping or weighing the doubtful ones.
 
     python experiments/text_repair.py --store runs.jsonl [--sets 1,4,7] [--trainers all] [--seeds 0,1,2]
-        [--encoder FOLDER | --features FILE.npy] [--sentences 5000] [--tail 0] [--cpu-minutes 6]
+        [--encoder FOLDER --tail 1000] [--sentences 5000] [--cpu-minutes 6]
     python experiments/text_repair.py --store runs.jsonl --cpu-minutes 0        (the table of what is there)
 
-NoisyNER (Hedderich, Lange, Klakow 2021): the first sentences of the training file under three of its label sets, and
-its clean test file, both from $LABELNOISE_DATA/text/noisyner. "clean" is the plain tagger on the true tags; "oracle-drop"
+NoisyNER (Hedderich, Lange, Klakow 2021): sentences of the training file, drawn by the seed, under three of its label
+sets, and its clean test file or (with an encoder) the last of the drawn sentences, from $LABELNOISE_DATA/text/noisyner.
+"clean" is the plain tagger on the true tags; "oracle-drop"
 leaves out tokens that are known to be wrong. Every run is one line of the store; those already there are not repeated,
 and no run starts once the CPU minutes are spent. CPU time is that of one thread.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -26,50 +28,54 @@ TRAINERS = (BAR, "repaired", GOAL, CLEAN, "self-training", "noise-channel", "cro
 _KEYS = ("set", "trainer", "seed", "features", "sentences", "options")
 
 
-def with_test(number: int, sentences: int, tail: int = 0) -> Any:
-    """The first training sentences with the given tags of one set, and test sentences with true ones.
+def with_test(number: int, sentences: int, tail: int, seed: int) -> tuple[Any, Any]:
+    """Training sentences drawn by the seed with the given tags of one set, and test sentences with true ones.
 
-    Those are the test file's, or the last ``tail`` of the training sentences, which then teach nothing.
+    The latter are the test file's, or the last ``tail`` of the drawn sentences, which then teach nothing. Also the
+    rows of the drawn tokens in the training file.
     """
     import numpy as np
 
+    from labelnoise.core.random import generator
+    from labelnoise.text.dataset import TextDataset
+    from labelnoise.text.domain import TextDomain
+
+    whole = TextDomain().load(f"NoisyNER-{number}")
+    assert whole.true is not None
+    drawn = generator(seed, "sentences").permutation(whole.n_sentences)[:sentences]
+    rows = np.concatenate([np.arange(whole.starts[i], whole.starts[i + 1]) for i in drawn])
+    sizes = np.diff(whole.starts)[drawn]
+    given, true, tokens = whole.given[rows], whole.true[rows], whole.tokens[rows]
+    taught = int(sizes[: len(sizes) - tail].sum())
+    if not tail:
+        test = _test_file()
+        assert whole.types == test.types
+        given, true = np.concatenate([given, test.given]), np.concatenate([true, test.given])
+        tokens, sizes = np.concatenate([tokens, test.tokens]), np.concatenate([sizes, np.diff(test.starts)])
+    else:
+        given = np.where(np.arange(len(true)) < taught, given, true)
+    place = np.arange(len(given))
+    data = TextDataset(
+        name=f"noisyner-{number}",
+        given=given,
+        true=true,
+        class_names=whole.class_names,
+        tokens=tokens,
+        starts=np.concatenate([[0], np.cumsum(sizes)]),
+        masks={"train": place < taught, "test": place >= taught},
+    )
+    return data, rows
+
+
+def _test_file() -> Any:
     from labelnoise.core.domain import data_root
     from labelnoise.text.conll import read_conll
-    from labelnoise.text.dataset import TextDataset
 
     root = data_root("text")
     if root is None:
         raise SystemExit("Set LABELNOISE_DATA to the folder with text/noisyner.")
-    train = read_conll(
-        {"train": root / "noisyner" / f"estner_noisy_labelset{number}.train"},
-        name="train",
-        token_column=0,
-        true_column=1,
-        tag_column=2,
-    )
-    test = read_conll(
+    return read_conll(
         {"test": root / "noisyner" / "estner_clean.test"}, name="t", token_column=0, tag_column=1
-    )
-    assert train.types == test.types
-    assert train.true is not None
-    if tail:
-        end, stop = int(train.starts[sentences - tail]), int(train.starts[sentences])
-        given = np.concatenate([train.given[:end], train.true[end:stop]])
-        true, tokens, starts, n = train.true[:stop], train.tokens[:stop], train.starts[: sentences + 1], stop
-    else:
-        end = int(train.starts[sentences])
-        n = end + test.n_units
-        given, true = (np.concatenate([tags[:end], test.given]) for tags in (train.given, train.true))
-        tokens = np.concatenate([train.tokens[:end], test.tokens])
-        starts = np.concatenate([train.starts[: sentences + 1], end + test.starts[1:]])
-    return TextDataset(
-        name=f"noisyner-{number}",
-        given=given,
-        true=true,
-        class_names=train.class_names,
-        tokens=tokens,
-        starts=starts,
-        masks={"train": np.arange(n) < end, "test": np.arange(n) >= end},
     )
 
 
@@ -149,6 +155,11 @@ def table(runs: list[dict[str, Any]]) -> None:
 
 def main() -> None:
     """Run what is missing, then print."""
+    import numpy as np
+
+    from labelnoise.text.domain import TextDomain
+    from labelnoise.text.encoder import encode_tokens
+
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -157,7 +168,6 @@ def main() -> None:
     parser.add_argument("--trainers", default="all")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--encoder", default=None)
-    parser.add_argument("--features", default=None, help="one row per token, of any encoder")
     parser.add_argument(
         "--tail", type=int, default=0, help="test on so many of the training sentences instead"
     )
@@ -165,11 +175,12 @@ def main() -> None:
     parser.add_argument("--options", default="{}", help="JSON, for the named trainers")
     parser.add_argument("--cpu-minutes", type=float, default=6.0)
     args = parser.parse_args()
+    if args.encoder and not args.tail:
+        raise SystemExit("With an encoder, test on --tail sentences: only the training file is encoded.")
     trainers = TRAINERS if args.trainers == "all" else tuple(args.trainers.split(","))
     options = json.loads(args.options)
     runs = read(args.store)
     done = {key_of(run) for run in runs}
-    data: dict[int, Any] = {}
     for seed in map(int, args.seeds.split(",")):
         for number in map(int, args.sets.split(",")):
             for trainer in trainers:
@@ -177,18 +188,23 @@ def main() -> None:
                     "set": number,
                     "trainer": trainer,
                     "seed": seed,
-                    "features": ("encoder" if args.encoder or args.features else "words")
+                    "features": ("encoder" if args.encoder else "words")
                     + (f", last {args.tail}" if args.tail else ""),
                     "sentences": args.sentences,
                     "options": options,
                 }
                 if key_of(run) in done or time.process_time() > 60 * args.cpu_minutes:
                     continue
-                if number not in data:
-                    data[number] = with_test(number, args.sentences, args.tail)
-                given = {"encoder": args.encoder, "features": args.features}
-                with_features = {**{key: value for key, value in given.items() if value}, **options}
-                run |= run_once(data[number], trainer, seed, with_features)
+                data, rows = with_test(number, args.sentences, args.tail, seed)
+                with tempfile.TemporaryDirectory() as folder:
+                    dense = {}
+                    if args.encoder:
+                        dense = {"features": f"{folder}/features.npy"}
+                        np.save(
+                            dense["features"],
+                            encode_tokens(TextDomain().load(f"NoisyNER-{number}"), args.encoder)[rows],
+                        )
+                    run |= run_once(data, trainer, seed, {**dense, **options})
                 with args.store.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(run) + "\n")
                 runs.append(run)

@@ -111,10 +111,18 @@ def test_commands_run(
     """As written, with a small grid for the quick one and fewer repetitions where that only saves time."""
     monkeypatch.chdir(workplace)
     words = shlex.split(command)[1:]
-    names = {"[DATA]": "digits", "ISSUES": "issues.parquet", "STORE": "results", "--quick": "--config"}
+    names = {
+        "NAME": "li2023_graphcleaner_planetoid",
+        "[DATA]": "digits",
+        "ISSUES": "issues.parquet",
+        "STORE": "results",
+        "--quick": "--config",
+    }
     words = [names.get(word, word) for word in words]
-    if "Cora" in words and not os.environ.get("LABELNOISE_DATA"):
+    if {"Cora", "reproduce"} & set(words) and not os.environ.get("LABELNOISE_DATA"):
         pytest.skip("set LABELNOISE_DATA to the folder with real data; Cora would be downloaded")
+    if "reproduce" in words:
+        words += ["--smoke", "--out", "reproduced"]
     if "--config" in words:
         words.insert(words.index("--config") + 1, "small.toml")
     elif "bench" in words:

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelnoise.audio.dataset import AudioDataset
-from labelnoise.audio.embedding import STATISTICS, clip_embeddings
+from labelnoise.audio.embedding import STATISTICS, clip_embeddings, scale_embeddings
 from labelnoise.audio.few_clips import FEW_CLIPS, judge_few
+from labelnoise.audio.outside import outside_odds, outside_probability
 from labelnoise.audio.tag_scores import tag_probabilities
 from labelnoise.core.calibrated import calibrate_scores
 from labelnoise.core.confident_multilabel import confident_learning_multilabel
 from labelnoise.core.detection import Detection
-from labelnoise.core.from_features import FeatureModel, detect_from_features, scale_rows
+from labelnoise.core.from_features import FeatureModel, detect_from_features
 from labelnoise.core.neighbours import nearest_neighbours
 from labelnoise.core.selection import confident_learning
 from labelnoise.core.validation import InputError
@@ -28,9 +29,11 @@ Array = NDArray[np.float64]
 WRONG, MISSING, OUTSIDE = "wrong-tag", "missing-tag", "out-of-vocabulary"
 #: Neighbours of other recordings whose mean cosine says how alone a clip is.
 _NEAR = 5
-#: A clip is out of the vocabulary where its best class is below the median and its neighbours below this share of
-#: the clips with trusted labels have.
+#: A wrong tag is out of the vocabulary where all tags of its clip are less likely than on all but this share of the
+#: clips with trusted tags.
 _STRANGE = 0.05
+#: Log-odds above which a clip that is not flagged is named as of no class.
+_SURELY = 2.0
 #: (clip, tag) pairs above which no labels are simulated for the interval of the count.
 _PAIRS_SIMULATED = 300_000
 
@@ -57,7 +60,7 @@ def detect_calibrated(
     embeddings : str, optional
         See `clip_embeddings`. What decides most: pretrained vectors are far ahead of the default statistics.
     scaling : {"auto", "hellinger", "unit", "none"}
-        See `labelnoise.core.from_features.scale_rows`.
+        See `labelnoise.audio.embedding.scale_embeddings`.
     draws : int
         Draws of planted errors, for clips with one class each.
     resamples : int
@@ -67,8 +70,10 @@ def detect_calibrated(
     -------
     Detection
         With the evidence columns ``kind`` ("wrong-tag", "missing-tag", "out-of-vocabulary"; "" where nothing is
-        suspected), ``p_given`` and ``similarity`` (mean cosine to the nearest clips of other recordings). A flagged
-        clip that no class fits has the suggestion -1.
+        suspected), ``p_given`` and ``similarity`` (mean cosine to the nearest clips of other recordings); for clips
+        with one class ``outside``, the probability that it is of no class at all
+        (`labelnoise.audio.outside.outside_probability`). A flagged clip suggests another class than the given one, or
+        -1 where it is "out-of-vocabulary".
 
     Raises
     ------
@@ -83,7 +88,7 @@ def detect_calibrated(
     >>> int(data.is_wrong.sum()), int((found.flagged & data.is_wrong).sum()), found.method
     (30, 21, 'calibrated')
     """
-    X = scale_rows(clip_embeddings(dataset, embeddings), scaling)
+    X = scale_embeddings(clip_embeddings(dataset, embeddings), scaling)
     found = (
         _judge_tags(dataset, X, seed, resamples)
         if dataset.multilabel
@@ -103,18 +108,25 @@ def _judge_clips(dataset: AudioDataset, X: Array, seed: int, draws: int, resampl
         found = judge_few(found, X, given, dataset.n_classes, groups, seed)
     assert found.p_wrong is not None
     near = clip_similarity(X, groups)
-    # Where the given class is believed, what others say of it; its own say would make every clip fit.
-    best = np.where(found.suggested == given, found.evidence["p_given"], found.confidence)
-    strange = _strange(best, near, labelled & (found.p_wrong < 0.5)) & labelled
+    has = np.flatnonzero(labelled)
+    model = FeatureModel(X[has], dataset.n_classes, groups=groups[has], seed=seed)
+    odds = outside_odds(model, given[has], found.p_wrong[has], seed)
+    outside = np.zeros(dataset.n_units)
+    outside[has] = outside_probability(odds, found.p_wrong[has])
+    strange = found.flagged & (outside > 0.5 * found.p_wrong)
+    # Where few labels seem wrong, sounds that could be anything pass for right: named, though not flagged.
+    usual = np.bincount(given[has], minlength=dataset.n_classes) / len(has)
+    unlike = np.zeros(dataset.n_units, dtype=bool)
+    unlike[has] = (odds > _SURELY) & (found.evidence["p_given"][has] < usual[given[has]])
     kinds = np.full(dataset.n_units, "", dtype=object)
     kinds[labelled & (found.flagged | (found.suggested != given))] = WRONG
-    kinds[strange] = OUTSIDE
+    kinds[strange | (unlike & ~found.flagged)] = OUTSIDE
     return replace(
         found,
         method="calibrated",
-        suggested=np.where(strange & found.flagged, -1, found.suggested),
-        confidence=np.where(strange & found.flagged, 0.0, found.confidence),
-        evidence={**found.evidence, "similarity": near, "kind": kinds},
+        suggested=np.where(strange, -1, found.suggested),
+        confidence=np.where(strange, outside, found.confidence),
+        evidence={**found.evidence, "similarity": near, "outside": outside, "kind": kinds},
     )
 
 
@@ -130,6 +142,14 @@ def _judge_tags(dataset: AudioDataset, X: Array, seed: int, resamples: int) -> D
         np.stack([1.0 - flat, flat], axis=1),
         resamples=resamples if len(flat) <= _PAIRS_SIMULATED else 0,
         seed=seed,
+    )
+    # Where absent is given and flagged the other answer is present, and the other way round, however likely.
+    assert found.p_wrong is not None
+    same = found.flagged & (found.suggested == given)
+    found = replace(
+        found,
+        suggested=np.where(same, 1 - given, found.suggested),
+        confidence=np.where(same, found.p_wrong, found.confidence),
     )
     near = clip_similarity(X, groups)
     best = p.max(axis=1)
@@ -165,11 +185,10 @@ def clip_similarity(features: Array, groups: NDArray[np.int64]) -> Array:
 
 
 def _strange(best: Array, near: Array, trusted: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Clips with a best class below the median, farther from others than a share of the trusted clips is."""
+    """Clips farther from others than the median, whose best tag is below that of nearly all trusted clips."""
     if trusted.sum() < 1 / _STRANGE:
         return np.zeros(len(best), dtype=bool)
-    low_near = np.quantile(near[trusted], _STRANGE)
-    return (best < np.median(best)) & (near < low_near)
+    return (near < np.median(near)) & (best < np.quantile(best[trusted], _STRANGE))
 
 
 def detect_confident_learning(
@@ -213,7 +232,7 @@ def detect_confident_learning(
     >>> int((found.flagged & data.is_wrong).sum()), int(found.flagged.sum())
     (26, 42)
     """
-    X = scale_rows(clip_embeddings(dataset, embeddings), scaling)
+    X = scale_embeddings(clip_embeddings(dataset, embeddings), scaling)
     given = np.asarray(dataset.given, dtype=np.int64)
     groups, has = dataset.recording_codes(), given >= 0
     if dataset.multilabel:

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelnoise.audio.dataset import AudioDataset
-from labelnoise.audio.embedding import clip_embeddings
+from labelnoise.audio.embedding import clip_embeddings, scale_embeddings
 from labelnoise.core.crowd import CrowdResult, Votes
 from labelnoise.core.crowd.consensus import consensus
-from labelnoise.core.from_features import FeatureModel, scale_rows
+from labelnoise.core.from_features import FeatureModel
 from labelnoise.core.validation import InputError
 
 __all__ = ["clip_consensus", "crowd_times_model"]
@@ -100,7 +100,7 @@ def crowd_times_model(
     heard = np.flatnonzero(result.labels >= 0)
     if len(heard) < 2:
         raise InputError(f"{len(heard)} clip(s) have votes; a model needs at least 2 to learn from.")
-    X = scale_rows(clip_embeddings(dataset, embeddings))
+    X = scale_embeddings(clip_embeddings(dataset, embeddings))
     groups = dataset.recording_codes()
     model = FeatureModel(X[heard], dataset.n_classes, groups=groups[heard], seed=seed)
     targets, labels = result.posterior[heard], result.labels[heard]

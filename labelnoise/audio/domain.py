@@ -17,6 +17,7 @@ from labelnoise.core.dataset import Dataset
 from labelnoise.core.domain import DatasetInfo, Domain, data_root
 from labelnoise.core.registry import Registry
 from labelnoise.core.review.cards import Card
+from labelnoise.core.review.samples import Mark, SampleSet, Suggestions
 from labelnoise.core.trained import Trained
 from labelnoise.core.validation import InputError
 
@@ -112,13 +113,14 @@ class AudioDomain(Domain):
         return facts
 
     def unit_context(self, dataset: Dataset, units: Sequence[int]) -> dict[str, list[Any]]:
-        """For each unit its clip, its tag where clips have several, and the columns that the data set carries.
+        """For each pair its file and tag, for a clip with one class nothing of that (it is the unit), and the columns
+        that the data set carries.
 
         Examples
         --------
         >>> data = AudioDataset.from_tags([[1, 0]], ("dog", "rain"), files=("a.wav",))
         >>> AudioDomain().unit_context(data, [1])
-        {'clip': ['a.wav'], 'tag': ['rain'], 'other_tags': ['dog']}
+        {'file': ['a.wav'], 'tag': ['rain'], 'other_tags': ['dog']}
         """
         assert isinstance(dataset, AudioDataset)
         rows = np.asarray(units, dtype=np.int64)
@@ -127,8 +129,9 @@ class AudioDomain(Domain):
                 f"units holds {rows.min()} to {rows.max()}; they are numbered 0 to {dataset.n_units - 1}."
             )
         clips = dataset.clip_of(rows)
-        found: dict[str, list[Any]] = {"clip": [dataset.files[i] for i in clips]}
+        found: dict[str, list[Any]] = {}
         if dataset.multilabel:
+            found["file"] = [dataset.files[i] for i in clips]
             tags, names = dataset.tag_of(rows), dataset.tag_names
             matrix = dataset.tags
             found["tag"] = [names[k] for k in tags]
@@ -168,3 +171,34 @@ class AudioDomain(Domain):
 
         assert isinstance(dataset, AudioDataset)
         return clip_cards(dataset, units)
+
+    def export_samples(self, dataset: Dataset, found: Suggestions) -> SampleSet:
+        """Clips with their class or tags, to hear."""
+        from labelnoise.audio.samples import clip_samples
+
+        assert isinstance(dataset, AudioDataset)
+        return clip_samples(dataset, found)
+
+    def read_marks(self, dataset: Dataset, units: Sequence[int], marks: Sequence[Mark]) -> Mapping[int, str]:
+        """The class of a clip, or which of its tags are present.
+
+        Examples
+        --------
+        >>> data = AudioDataset.from_tags([[1, 0]], ("dog", "rain"), files=("a.wav",))
+        >>> AudioDomain().read_marks(data, [1], [Mark("rain")])
+        {0: 'absent', 1: 'present'}
+        """
+        assert isinstance(dataset, AudioDataset)
+        if not dataset.multilabel:
+            return super().read_marks(dataset, units, marks)
+        named, names = {mark.label for mark in marks}, dataset.tag_names
+        unknown = sorted(named - set(names))
+        if unknown:
+            raise InputError(f"the tag {unknown[0]!r} is none of the data's")
+        first = int(dataset.clip_of([units[0]])[0]) * len(names)
+        # What is not known to be present or absent stays so where nobody marks it.
+        return {
+            first + k: "present" if name in named else "absent"
+            for k, name in enumerate(names)
+            if name in named or dataset.given[first + k] >= 0
+        }

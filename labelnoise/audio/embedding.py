@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from labelnoise.audio.cache import cached_log_mel
 from labelnoise.audio.dataset import AudioDataset
 from labelnoise.audio.decode import LazyAudio
+from labelnoise.core.from_features import scale_rows
 from labelnoise.core.neighbours import as_features
 from labelnoise.core.progress import track
 from labelnoise.core.validation import InputError
 
-__all__ = ["STATISTICS", "clip_embeddings", "log_mel_statistics", "network_embeddings"]
+__all__ = ["STATISTICS", "clip_embeddings", "log_mel_statistics", "network_embeddings", "scale_embeddings"]
 
 Array = NDArray[np.float64]
 
@@ -63,6 +64,25 @@ def clip_embeddings(dataset: AudioDataset, embeddings: str | None = None) -> Arr
     if embeddings is None:
         return log_mel_statistics(dataset.audio)
     return network_embeddings(dataset.audio, embeddings)
+
+
+def scale_embeddings(vectors: Array, scaling: str = "auto") -> Array:
+    """Rows scaled as `labelnoise.core.from_features.scale_rows` does it, but scaled ones not twice.
+
+    "auto" takes square roots of vectors without negative values; rows that are all of one length already have been
+    scaled by somebody, and stay in proportion.
+
+    Examples
+    --------
+    >>> scale_embeddings(np.array([[9.0, 16.0], [0.0, 4.0]])).round(1).tolist()
+    [[0.6, 0.8], [0.0, 1.0]]
+    >>> scale_embeddings(np.array([[6.0, 8.0], [0.0, 10.0]])).round(1).tolist()
+    [[0.6, 0.8], [0.0, 1.0]]
+    """
+    lengths = np.linalg.norm(vectors, axis=1)
+    if scaling == "auto" and len(vectors) > 1 and np.ptp(lengths) < 1e-3 * float(lengths.mean()):
+        scaling = "unit"
+    return scale_rows(vectors, scaling)
 
 
 def log_mel_statistics(audio: LazyAudio) -> Array:

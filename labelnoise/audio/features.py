@@ -168,16 +168,22 @@ def log_mel(wave: NDArray[np.float32], config: str | LogMelConfig = "16k64") -> 
     with torch.inference_mode():
         frames = _frames(torch.from_numpy(np.ascontiguousarray(_scaled(wave, settings))), settings)
         made = torch.empty((len(frames), settings.n_mels))
+        shape = (min(len(frames), _BLOCK_FRAMES), settings.n_fft // 2 + 1)
+        scratch = np.empty(shape, np.float32), np.empty(shape, np.float32)
         for start in range(0, len(frames), _BLOCK_FRAMES):
             spectrum = torch.fft.rfft(frames[start : start + _BLOCK_FRAMES] * window, n=settings.n_fft)
-            parts = torch.view_as_real(spectrum)
-            # Several times as quick as abs() or a sum over the last axis.
-            power = parts[..., 0].square().addcmul_(parts[..., 1], parts[..., 1])
+            # NumPy squares every other number three times as quickly as torch, and abs() is slower still.
+            parts = spectrum.numpy()
+            power, other = (space[: len(parts)] for space in scratch)
+            np.square(parts.real, out=power)
+            np.square(parts.imag, out=other)
+            np.add(power, other, out=power)
             if settings.power == 1:
-                power.sqrt_()
+                np.sqrt(power, out=power)
+            bins_of = torch.from_numpy(power)
             block = made[start : start + _BLOCK_FRAMES]
             for columns, bins, bands in groups:
-                torch.mm(power[:, bins], bands, out=block[:, columns])
+                torch.mm(bins_of[:, bins], bands, out=block[:, columns])
         made.add_(settings.log_offset)
         result: NDArray[np.float32] = (made.log_() if settings.log_base == "e" else made.log10_()).numpy()
     return result

@@ -7,106 +7,26 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from labelnoise.audio.planted_rate import AMBIGUOUS, planted_rate
 from labelnoise.core.decision import decide
 from labelnoise.core.detection import CountEstimate, Detection
-from labelnoise.core.flips import blend, to_mean
-from labelnoise.core.from_features import EXPERTS, FeatureModel
-from labelnoise.core.kernels import KernelExpert
+from labelnoise.core.flips import blend, logistic_fit, model_confusions, to_mean
+from labelnoise.core.from_features import FeatureModel, suggest_others
 from labelnoise.core.random import generator
 
-__all__ = ["FEW_CLIPS", "error_rates", "judge_few"]
+__all__ = ["FEW_CLIPS", "judge_few"]
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 #: Below this many labelled clips per class `judge_few` takes over; so many are needed for a transition matrix.
 FEW_CLIPS = 15
-#: Share of the given label in the targets; sharpness of likeness between classes, and its share in confusions.
-_TRUST, _LIKENESS, _LIKE_SHARE = 0.8, 4.0, 0.7
 #: Slope from the standardised score to the log-odds of an error, and from a planted error's score for the refit.
 _SLOPE, _REFIT_SLOPE = 2.5, 1.5
-
-
-def error_rates(
-    features: Array,
-    given: Labels,
-    n_classes: int,
-    groups: NDArray[np.int64],
-    seed: int = 0,
-    *,
-    draws: int = 20,
-) -> Array:
-    """Share of wrong labels as each ridge expert sees it, and over bootstrap samples of recordings.
-
-    The likelihood of a label is ``(1 - r) f_g + r sum_y f_y B[y, g]`` with f the softmax of leave-recording-out
-    scores and B the likeness of the classes' mean vectors: two numbers, r and the sharpness, to be estimated.
-
-    Returns
-    -------
-    ndarray, shape (2, 1 + draws)
-        Rows: linear and Laplacian kernel; the first column is of all clips.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> true = np.arange(200) % 20
-    >>> X = np.eye(20, 40)[true] + 0.1 * rng.normal(size=(200, 40))
-    >>> given = np.where(rng.random(200) < 0.3, (true + rng.integers(1, 20, 200)) % 20, true)
-    >>> rates = error_rates(X, given, 20, np.arange(200), draws=2)
-    >>> float((given != true).mean()), (rates[:, 0] > 0.2).tolist(), (rates[:, 0] < 0.4).tolist()
-    (0.275, [True, True], [True, True])
-    """
-    q = np.full((len(given), n_classes), (1 - _TRUST) / n_classes)
-    q[np.arange(len(given)), given] += _TRUST
-    size = q.sum(axis=0)[:, None]
-    means = q.T @ features / size
-    means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
-    means *= size / (size + 2.0)
-    even = (1.0 - np.eye(n_classes)) / (n_classes - 1)
-    like = np.exp(_LIKENESS * means @ means.T) * (1.0 - np.eye(n_classes))
-    B = _LIKE_SHARE * like / like.sum(axis=1, keepdims=True) + (1 - _LIKE_SHARE) * even
-    _, member = np.unique(groups, return_inverse=True)
-    rng = generator(seed, "error rates")
-    weights = [np.ones(len(given))]
-    for _ in range(draws):
-        times = np.bincount(rng.integers(0, member.max() + 1, member.max() + 1), minlength=member.max() + 1)
-        weights.append(times[member].astype(np.float64))
-    rows = []
-    for kernel, lam in EXPERTS:
-        expert = KernelExpert(features, kernel=kernel, lam=lam, groups=groups, seed=seed)
-        scores = expert.leave_group_out(q)
-        first = _maximise(scores, B, given, weights[0], ((0.1, 2.0), (0.4, 2.0)))
-        rows.append([first[0], *(_maximise(scores, B, given, weight, (first,))[0] for weight in weights[1:])])
-    return np.array(rows)
-
-
-def _maximise(
-    scores: Array, B: Array, given: Labels, weight: Array, starts: tuple[tuple[float, float], ...]
-) -> tuple[float, float]:
-    """Rate and log of the sharpness under which the labels are most likely."""
-    from scipy.optimize import minimize
-
-    rows, into = np.arange(len(given)), np.ascontiguousarray(B[:, given].T)
-    shifted = scores - scores.max(axis=1, keepdims=True)
-
-    def loss(theta: Array) -> float:
-        rate = 1.0 / (1.0 + np.exp(-theta[0]))
-        f = np.exp(np.exp(np.clip(theta[1], -2, 6)) * shifted)
-        f /= f.sum(axis=1, keepdims=True)
-        likely = (1 - rate) * f[rows, given] + rate * (f * into).sum(axis=1)
-        return -float(weight @ np.log(np.maximum(likely, 1e-300)))
-
-    found = [
-        minimize(
-            loss,
-            [np.log(r / (1 - r)), t],
-            method="Nelder-Mead",
-            options={"xatol": 1e-2, "fatol": 1e-2, "maxiter": 80},
-        )
-        for r, t in ((min(max(r, 1e-3), 1 - 1e-3), t) for r, t in starts)
-    ]
-    best = min(found, key=lambda result: float(result.fun)).x
-    return float(1.0 / (1.0 + np.exp(-best[0]))), float(best[1])
+#: Rounds in which errors are planted among the labels that the round before believes, draws in each, their share.
+_ROUNDS, _DRAWS, _SHARE = 3, 12, 0.2
+#: Inverse strength of the penalty on the weights of standardised columns.
+_PENALTY = 0.3
 
 
 def judge_few(
@@ -114,8 +34,10 @@ def judge_few(
 ) -> Detection:
     """The answer of `detect_from_features` with another order, rate and suggestion, for few clips per class.
 
-    The order is ``z(planted) + z(lift) / 2``: how much a label looks like a planted error, and how much less
-    than usual its class is predicted after one refit on doubted labels.
+    The rate is that of `labelnoise.audio.planted_rate.planted_rate`. The order is ``z(s) + z(l) / 2``: s how much a
+    label looks like a planted error, l how much less than usual its class is predicted after a refit on doubted
+    labels. In three rounds errors are planted among labels by how far they are believed, and the others count as
+    right by as much, so that the real errors no longer stand for right labels.
 
     Examples
     --------
@@ -126,50 +48,86 @@ def judge_few(
     >>> given = np.where(rng.random(200) < 0.3, (true + rng.integers(1, 20, 200)) % 20, true)
     >>> first = detect_from_features(X, given, scaling="unit", n_classes=20)
     >>> better = judge_few(first, X, given, 20, np.arange(200), 0)
-    >>> bool((better.suggested == true).mean() > 0.95), round(better.count.expected) in range(50, 75)
+    >>> bool((better.suggested == true).mean() > 0.95), round(better.count.expected) in range(50, 60)
     (True, True)
     """
     has = np.flatnonzero(given >= 0)
     g, X = given[has], features[has]
-    n, rows = len(has), np.arange(len(has))
-    rates = error_rates(X, g, n_classes, groups[has], seed)
-    # The linear kernel is right where many labels are wrong, the Laplacian one where few are.
-    lean = np.clip((rates.mean(axis=0) - 0.1) / 0.35, 0.0, 1.0)
-    every = rates[1] + (rates[0] - rates[1]) * lean
-    rate = float(np.clip(every[0], 1e-4, 1 - 1e-4))
-    spread = [*np.quantile(every[1:], (0.025, 0.975)), *rates[:, 0], rate]
-    planted = np.asarray(found.evidence["planted"], dtype=np.float64)[has]
+    n = len(has)
     model = FeatureModel(X, n_classes, groups=groups[has], seed=seed)
-    first = model.probs(np.eye(n_classes)[g], g)
-    probs = model.probs(blend(g, first, to_mean(_REFIT_SLOPE * planted, rate)), g)
-    own = np.maximum(probs[rows, g], 1e-12)
-    lift = np.log(np.maximum(probs.mean(axis=0), 1e-12))[g] - np.log(own)
+    planted = planted_rate(X, g, model, seed)
+    order, probs = _order(
+        model, g, planted.rate, np.asarray(found.evidence["planted"], dtype=np.float64)[has], seed
+    )
     p = np.zeros(len(given))
-    p[has] = to_mean(_SLOPE * _z(_z(planted) + 0.5 * _z(lift)), rate)
+    p[has] = to_mean(_SLOPE * order, planted.rate)
     truth = blend(g, probs, p[has])
     suggested, confidence = found.suggested.copy(), found.confidence.copy()
     suggested[has], confidence[has] = truth.argmax(axis=1), truth.max(axis=1)
+    flagged = decide(p)
+    suggest_others(flagged, suggested, confidence, has, g, truth)
     return replace(
         found,
         quality=1.0 - p,
         p_wrong=p,
-        flagged=decide(p),
+        flagged=flagged,
         suggested=suggested,
         confidence=confidence,
         transition=None,
         count=CountEstimate(
-            n * rate,
-            n * float(min(spread)),
-            n * float(max(spread)),
+            n * planted.rate,
+            n * planted.low,
+            n * planted.high,
             0.95,
-            "mixture of two kernels' rates; bootstrap over recordings, widened to both kernels",
+            f"confusions fitted under a prior of likeness, bias simulated; {AMBIGUOUS:.0%} of the right labels assumed "
+            f"to contradict their sound, none to {2.5 * AMBIGUOUS:.0%} in the interval",
         ),
         warnings=(
-            f"Only {n / len(np.unique(g)):.0f} labelled clips per class: which class is mistaken for which cannot be "
-            "estimated, so likeness stands in for it; read the count to within a third.",
+            f"Only {n / len(np.unique(g)):.0f} labelled clips per class: which class is mistaken for which can hardly be "
+            "estimated, so likeness between classes guides it; read the count to within a third.",
         ),
-        info={**found.info, "rates_by_kernel": [round(float(r), 4) for r in rates[:, 0]]},
+        info={**found.info, "raw_rate": round(planted.raw, 4)},
     )
+
+
+def _order(model: FeatureModel, g: Labels, rate: float, score: Array, seed: int) -> tuple[Array, Array]:
+    """How suspicious every label is (mean 0, deviation 1), and the refit's probabilities."""
+    rows = np.arange(len(g))
+    real, first = model.evidence(g)
+    steps = np.cumsum(model_confusions(g, first), axis=1)
+    steps /= steps[:, -1:]
+    order = np.zeros(len(g))
+    for step in range(_ROUNDS + 1):
+        if step:
+            score = _planted_score(model, g, real, steps, to_mean(_SLOPE * order, rate), seed, step)
+        probs = model.probs(blend(g, first, to_mean(_REFIT_SLOPE * score, rate)), g)
+        own = np.maximum(probs[rows, g], 1e-12)
+        order = _z(_z(score) + 0.5 * _z(np.log(np.maximum(probs.mean(axis=0), 1e-12))[g] - np.log(own)))
+    return order, probs
+
+
+def _planted_score(
+    model: FeatureModel, g: Labels, real: Array, steps: Array, doubt: Array, seed: int, step: int
+) -> Array:
+    """Log-odds of "planted", errors planted among believed labels and learnt against believed labels."""
+    rng = generator(seed, "planted among believed", step)
+    believed = np.maximum(1.0 - doubt, 1e-6)
+    columns, planted = [], []
+    for _ in range(_DRAWS):
+        chosen = rng.choice(
+            len(g), max(round(_SHARE * len(g)), 1), replace=False, p=believed / believed.sum()
+        )
+        labels = g.copy()
+        labels[chosen] = (rng.random(len(chosen))[:, None] >= steps[g[chosen]]).sum(axis=1)
+        columns.append(model.evidence(labels)[0])
+        planted.append(labels != g)
+    X, y = np.concatenate(columns), np.concatenate(planted)
+    mean, scale = X.mean(axis=0), X.std(axis=0)
+    scale = np.where(scale > 1e-12, scale, 1.0)
+    weight = np.where(y, 1.0, np.tile(believed, _DRAWS))
+    w = logistic_fit((X - mean) / scale, y.astype(np.float64), penalty=_PENALTY, weight=weight)
+    score: Array = (real - mean) / scale @ w[:-1] + w[-1]
+    return score
 
 
 def _z(x: Array) -> Array:

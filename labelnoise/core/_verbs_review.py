@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -11,12 +11,9 @@ from labelnoise.core.dataset import Dataset
 from labelnoise.core.domain import Domain
 from labelnoise.core.files import check_output
 from labelnoise.core.issues import IssueTable
-from labelnoise.core.validation import InputError
+from labelnoise.core.validation import InputError, choose
 
-if TYPE_CHECKING:
-    from labelnoise.core.review.apply import Provenance
-
-__all__ = ["ReviewVerbs", "check_hash"]
+__all__ = ["ReviewVerbs", "check_hash", "input_files"]
 
 DataOption = Annotated[
     str | None, Parameter(help="The data set that was judged; by default the one that the file names.")
@@ -72,7 +69,8 @@ class ReviewVerbs:
         left = f" of {len(table):,}" if len(shown) < len(table) else ""
         print(f"written: {out} with {len(shown):,}{left} issues; open it in a browser, export with the key e")
         source = Path(table.header.source or ".")
-        ending = source.suffix if source.is_file() else ""
+        takes = source.is_file() and source.suffix not in self.domain.not_for_decisions
+        ending = source.suffix if takes else ""
         print(f"next: labelnoise {self.domain.name} apply decisions.json --out corrected{ending}")
 
     def apply(
@@ -85,6 +83,7 @@ class ReviewVerbs:
         data: DataOption = None,
         out: Path | None = None,
         undo: bool = False,
+        decisions_from: str = "page",
         data_root: DataRoot = None,
         as_json: AsJson = False,
     ) -> None:
@@ -96,16 +95,25 @@ class ReviewVerbs:
             The copy; its ending chooses the format. The data that were reviewed stay as they are.
         undo
             Take back what an earlier apply did.
+        decisions_from
+            page, or label-studio: the JSON export of a project whose tasks export wrote.
         """
         from labelnoise.core.review.apply import (
             Provenance,
             apply_decisions,
+            as_written,
             provenance_path,
             summary,
             undo_decisions,
         )
         from labelnoise.core.review.decisions import Decisions
+        from labelnoise.core.review.imports import LabelStudioReview
 
+        choose(decisions_from, ("page", "label-studio"), "origin of decisions")
+        if undo and decisions_from != "page":
+            raise InputError(
+                "--undo takes a .provenance.json, wherever decisions came from; drop --decisions-from."
+            )
         if out is None:
             raise InputError("--out is missing; name the file for the copy, the original stays as it is.")
         if undo:
@@ -114,22 +122,34 @@ class ReviewVerbs:
             beside = decisions.with_name(decisions.name.removesuffix(".provenance.json"))
             source = data or str(beside)
             dataset = self._load(source, data_root)
-            check_output(out, inputs=_files(source, decisions), what="--out")
+            check_output(out, inputs=input_files(source, decisions), what="--out")
             restored = undo_decisions(dataset, record)
             written = self.domain.save(restored, out)
             told: dict[str, Any] = {"undone": len(record.changes)}
         else:
-            made = Decisions.load(decisions)
-            self._check_domain(made.domain, decisions, "apply")
-            dataset = self._judged(data, made.dataset, made.source, data_root)
-            check_output(out, inputs=_files(data or made.source, decisions), what="--out")
+            if decisions_from == "page":
+                made = Decisions.load(decisions)
+                self._check_domain(made.domain, decisions, "apply")
+                dataset = self._judged(data, made.dataset, made.source, data_root)
+            else:
+                review = LabelStudioReview.load(decisions)
+                self._check_domain(review.domain, decisions, "apply")
+                dataset = self._judged(data, review.dataset, review.source, data_root)
+                made = review.decisions(dataset, self.domain.read_marks)
+            check_output(out, inputs=input_files(data or made.source, decisions), what="--out")
             corrected, record = apply_decisions(dataset, made, domain=self.domain.name)
             if not record.changes:
                 raise InputError(
                     f"The {record.reviewed} decisions of {str(decisions)!r} change no label; there is nothing to write."
                 )
             written = self.domain.save(corrected, out)
-            record = self._as_written(out, record)
+            try:
+                record = as_written(record, dataset, self.domain.load(str(out)))
+            except InputError:
+                for path in written:
+                    if path.is_file():
+                        path.unlink()
+                raise
             beside = provenance_path(out)
             record.save(beside)
             written = [*written, beside]
@@ -144,12 +164,6 @@ class ReviewVerbs:
         else:
             print(f"{told['changed']:,} labels changed, {told['kept']:,} decisions kept theirs")
         print(f"written: {', '.join(str(path) for path in written)}")
-
-    def _as_written(self, out: Path, record: Provenance) -> Provenance:
-        """The record with the hash of what a reader of the written file will find."""
-        from dataclasses import replace
-
-        return replace(record, after=self.domain.load(str(out)).content_hash())
 
     def _judged(self, data: str | None, name: str, source: str, root: Path | None) -> Dataset:
         """The data set that a file is about: as asked for, else by its path, else by its name."""
@@ -180,5 +194,6 @@ def check_hash(dataset: Dataset, called: str | None, name: str, wanted: str, pat
         )
 
 
-def _files(source: str, *paths: Path) -> list[Path]:
+def input_files(source: str, *paths: Path) -> list[Path]:
+    """What a verb read and must not overwrite."""
     return [*paths, *([Path(source)] if source and Path(source).exists() else [])]

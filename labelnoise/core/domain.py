@@ -23,6 +23,7 @@ from labelnoise.core.validation import InputError, choose
 
 if TYPE_CHECKING:
     from labelnoise.core.issues import IssueTable
+    from labelnoise.core.review.samples import Mark, SampleSet, Suggestions
 
 __all__ = ["DatasetInfo", "Domain", "data_root", "domain_names", "get_domain", "score_row"]
 
@@ -82,6 +83,9 @@ class Domain(ABC):
     plain_trainer: ClassVar[str] = "plain"
     #: What the verb train prints of a row of `training_scores` beside the accuracy: key and title of its column.
     train_columns: ClassVar[Mapping[str, str]] = {}
+
+    #: Endings of files that hold something else than labels of units, so that decisions on units cannot go there.
+    not_for_decisions: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def datasets(self) -> Mapping[str, DatasetInfo]:
@@ -187,6 +191,37 @@ class Domain(ABC):
     def table_cards(self, dataset: Dataset, table: IssueTable, shown: IssueTable) -> list[Card]:
         """Cards of the shown rows of a whole table of issues; `review_cards` unless issues explain each other."""
         return self.review_cards(dataset, shown.columns["index"].tolist())
+
+    def export_samples(self, dataset: Dataset, found: Suggestions) -> SampleSet:
+        """The items that issues are about, with given and suggested labels, for the tools of others.
+
+        By default each unit is an item with one class, shown by its review card; a modality whose items are
+        files, or hold many units, says so here.
+        """
+        from labelnoise.core.review.samples import class_samples
+
+        return class_samples(
+            dataset, found, kind="card", cards=self.review_cards(dataset, found.units.tolist())
+        )
+
+    def read_marks(self, dataset: Dataset, units: Sequence[int], marks: Sequence[Mark]) -> Mapping[int, str]:
+        """The label of each unit of an item that a person marked in another tool: `export_samples` backwards.
+
+        Parameters
+        ----------
+        dataset : Dataset
+        units : sequence of int
+            Those of the item's sample; where it has more, these name the item.
+        marks : sequence of Mark
+
+        Raises
+        ------
+        InputError
+            Marks that are no labels of units here.
+        """
+        if len(marks) != 1:
+            raise InputError(f"a {self.unit} has one label and {len(marks)} are marked")
+        return {units[0]: marks[0].label}
 
     def bench_score(self, dataset: Dataset) -> Any:
         """Mask of the units on which a benchmark scores detection; all labelled units by default."""

@@ -236,28 +236,31 @@ def flip_scores(
     return FlipScores(score, probs, weights[:-1], float(weights[-1]), check)
 
 
-def logistic_fit(columns: Array, target: Array, *, penalty: float, iterations: int = 50) -> Array:
+def logistic_fit(
+    columns: Array, target: Array, *, penalty: float, weight: Array | None = None, iterations: int = 50
+) -> Array:
     """Weights and intercept of a ridge-penalised logistic regression, by Newton's method.
 
     Minimises ``sum log-loss + |w|^2 / (2 penalty)``, the intercept free, as scikit-learn's
-    ``LogisticRegression(C=penalty)`` does.
+    ``LogisticRegression(C=penalty)`` does; ``weight`` is its ``sample_weight``.
     """
     X = np.column_stack([columns, np.ones(len(columns))])
     ridge = np.full(X.shape[1], 1.0 / penalty)
     ridge[-1] = 0.0
+    u = np.ones(len(X)) if weight is None else weight
 
     def loss(w: Array) -> float:
         z = X @ w
-        return float(np.logaddexp(0, z).sum() - target @ z + 0.5 * (ridge * w * w).sum())
+        return float(u @ (np.logaddexp(0, z) - target * z) + 0.5 * (ridge * w * w).sum())
 
     w = np.zeros(X.shape[1])
-    share = float(np.clip(target.mean(), 1e-6, 1 - 1e-6))
+    share = float(np.clip(np.average(target, weights=u), 1e-6, 1 - 1e-6))
     w[-1] = np.log(share / (1 - share))
     current = loss(w)
     for _ in range(iterations):
         p = sigmoid(X @ w)
-        gradient = X.T @ (p - target) + ridge * w
-        hessian = (X * (p * (1 - p))[:, None]).T @ X
+        gradient = X.T @ (u * (p - target)) + ridge * w
+        hessian = (X * (u * p * (1 - p))[:, None]).T @ X
         hessian[np.diag_indices_from(hessian)] += ridge + 1e-9
         step = np.linalg.solve(hessian, gradient)
         size = 1.0

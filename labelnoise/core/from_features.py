@@ -32,7 +32,7 @@ from labelnoise.core.neighbours import as_features, knn_votes, nearest_neighbour
 from labelnoise.core.stacking import StackerFit, fit_stacker, posterior, predict
 from labelnoise.core.validation import InputError, as_labels, check_same_length, choose
 
-__all__ = ["SCALINGS", "FeatureModel", "detect_from_features", "scale_rows"]
+__all__ = ["SCALINGS", "FeatureModel", "detect_from_features", "scale_rows", "suggest_others"]
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -285,6 +285,7 @@ def detect_from_features(
     truth = blend(g, truth, p_wrong)
 
     answer = spread_out(len(ids), has, p_wrong, truth)
+    suggest_others(answer["flagged"], answer["suggested"], answer["confidence"], has, g, truth)
     if len(has) < len(ids):
         outside = np.flatnonzero(ids < 0)
         guess = model.predict(X[outside], soft, g)
@@ -308,6 +309,32 @@ def detect_from_features(
             "cpu_seconds": round(time.process_time() - started, 3),
         },
     )
+
+
+def suggest_others(
+    flagged: NDArray[np.bool_],
+    suggested: Labels,
+    confidence: Array,
+    has: NDArray[np.intp],
+    g: Labels,
+    truth: Array,
+) -> None:
+    """Write the likeliest other class where a flagged unit's likeliest class is the given one, in place.
+
+    Rules for F1 flag below a probability of one half, where the given class may still be the likeliest.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> suggested, confidence = np.array([0]), np.array([0.6])
+    >>> suggest_others(np.array([True]), suggested, confidence, np.arange(1), np.array([0]), np.array([[0.6, 0.1, 0.3]]))
+    >>> suggested, confidence
+    (array([2]), array([0.3]))
+    """
+    rows = np.flatnonzero(flagged[has] & (suggested[has] == g))
+    others = truth[rows].copy()
+    others[np.arange(len(rows)), g[rows]] = -1.0
+    suggested[has[rows]], confidence[has[rows]] = others.argmax(axis=1), others.max(axis=1)
 
 
 def _check(g: Labels, draws: int, resamples: int) -> None:

@@ -1,4 +1,4 @@
-"""The verbs of a modality, built once from its `Domain`: corrupt, detect, train, review, apply, evaluate, bench."""
+"""The verbs of a modality, built once from its `Domain`: corrupt, detect, train, review, export, apply ..."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy as np
 from cyclopts import App, Parameter
 
 from labelnoise.core._issues_files import is_table
-from labelnoise.core._verbs_review import ReviewVerbs, check_hash
+from labelnoise.core._verbs_export import ExportVerb
+from labelnoise.core._verbs_review import check_hash
 from labelnoise.core._verbs_train import TrainVerb
 from labelnoise.core.choice import OWN_RULE, Choice, decision, not_calibrated
 from labelnoise.core.cli import PARAMETER
@@ -40,7 +41,7 @@ Settings = Annotated[
 AsJson = Annotated[bool, Parameter(name="--json", help="Print one JSON object instead of text.")]
 
 
-class Verbs(ReviewVerbs, TrainVerb):
+class Verbs(ExportVerb, TrainVerb):
     """The commands of one modality; each method's signature is its command line."""
 
     def __init__(self, domain: Domain) -> None:
@@ -298,7 +299,7 @@ def build_app(domain: Domain, name: str | None = None) -> App:
     Returns
     -------
     cyclopts.App
-        With the commands corrupt, detect, review, apply, evaluate and bench, and train where there are trainers.
+        With the commands corrupt, detect, review, export, apply, evaluate and bench, and train where there are trainers.
     """
     import labelnoise
 
@@ -327,6 +328,7 @@ def build_app(domain: Domain, name: str | None = None) -> App:
             help=_help(verbs.train, f"Methods: {_listed(domain.trainers, domain.default_trainer)}.", sources),
         )
     app.command(verbs.review)
+    app.command(verbs.export)
     app.command(verbs.apply)
     app.command(verbs.evaluate)
     app.command(verbs.bench)

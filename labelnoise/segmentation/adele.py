@@ -363,7 +363,15 @@ def consistency(outputs: Sequence[Tensor], least: float = 0.8) -> Tensor:
     return (torch.stack(each).sum(0) * sure).mean()
 
 
-def train_adele(dataset: MaskDataset, seed: int, **options: Any) -> Trained:
+def train_adele(
+    dataset: MaskDataset,
+    seed: int,
+    *,
+    form: Literal["segthor", "voc"] = "segthor",
+    epochs: int = 60,
+    background: int = 0,
+    **options: Any,
+) -> Trained:
     """ADELE on masks, every class corrected from its own onset.
 
     Parameters
@@ -371,9 +379,11 @@ def train_adele(dataset: MaskDataset, seed: int, **options: Any) -> Trained:
     dataset : MaskDataset
         With images.
     seed : int
+    form, background
+        Of `Adele`.
+    epochs : int
     **options
-        Of `Adele`, or else of `labelnoise.segmentation.train_methods.train_network`. ``background`` is class 0 by
-        default.
+        Of `Adele`, or else of `labelnoise.segmentation.train_methods.train_network`.
 
     Returns
     -------
@@ -389,6 +399,7 @@ def train_adele(dataset: MaskDataset, seed: int, **options: Any) -> Trained:
     """
     from labelnoise.segmentation.train_methods import train_network
 
+    options = {"form": form, "background": background, "epochs": epochs, **options}
     own = {key: options.pop(key) for key in list(options) if key in Adele.__dataclass_fields__}
     if "scales" in own:
         own["scales"] = tuple(own["scales"])

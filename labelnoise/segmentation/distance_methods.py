@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import fields
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,10 @@ def train_signed_distance(
     *,
     background: int | None = None,
     longest: int | None = 256,
+    epochs: int = 80,
+    centre: Literal["midpoint", "mean"] = "midpoint",
+    offsets: bool = True,
+    network: str = "unet-half",
     **options: Any,
 ) -> Trained:
     """Where the foreground ends as a regression with an offset per image, and the class within it.
@@ -66,7 +70,7 @@ def train_signed_distance(
         The class that surrounds the others; by default the one called so.
     longest : int, optional
         Longer sides are reduced to this for the network.
-    **options
+    epochs, centre, offsets, network, **options
         Of `labelnoise.segmentation.factorised.DistanceConfig`.
 
     Returns
@@ -84,7 +88,7 @@ def train_signed_distance(
     ((4096, 5), 'last epoch', ['cross', 'disc', 'triangle'])
     """
     outside = _background(dataset, background)
-    config = _config(options)
+    config = _config({"epochs": epochs, "centre": centre, "offsets": offsets, "network": network, **options})
     if outside is None:
         return _without_background(dataset, seed, config, longest)
     pictures = Pictures(dataset, longest)

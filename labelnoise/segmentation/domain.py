@@ -14,6 +14,7 @@ from labelnoise.core.dataset import Dataset
 from labelnoise.core.domain import DatasetInfo, Domain, data_root
 from labelnoise.core.registry import Registry
 from labelnoise.core.review.cards import Card
+from labelnoise.core.review.samples import Mark, SampleSet, Suggestions
 from labelnoise.core.trained import Trained
 from labelnoise.core.validation import InputError
 from labelnoise.segmentation.dataset import MaskDataset
@@ -39,6 +40,7 @@ class SegmentationDomain(Domain):
     detectors: ClassVar[Registry] = DETECTORS
     trainers: ClassVar[Registry] = TRAINERS
     default_trainer: ClassVar[str] = "signed-distance"
+    not_for_decisions: ClassVar[tuple[str, ...]] = (".json",)  # COCO: objects
 
     def datasets(self) -> Mapping[str, DatasetInfo]:
         from labelnoise.segmentation.data import DATASETS
@@ -187,3 +189,16 @@ class SegmentationDomain(Domain):
         units = shown.columns["index"].tolist()
         maps = suggested_maps(dataset, table.columns["index"], table.columns["suggested"].tolist(), units)
         return pixel_cards(dataset, units, maps)
+
+    def export_samples(self, dataset: Dataset, found: Suggestions) -> SampleSet:
+        """Pictures with the outlines of given and suggested objects."""
+        from labelnoise.segmentation.samples import image_samples
+
+        assert isinstance(dataset, MaskDataset)
+        return image_samples(dataset, found)
+
+    def read_marks(self, dataset: Dataset, units: Sequence[int], marks: Sequence[Mark]) -> Mapping[int, str]:
+        """Outlines that were drawn elsewhere are other objects, not decisions on pixels."""
+        raise InputError(
+            "outlines are no decisions on pixels; export the project as COCO there and read that file as data"
+        )

@@ -12,7 +12,7 @@ from torch import nn
 
 from labelnoise.core.trained import Trained
 from labelnoise.core.training.config import TrainConfig
-from labelnoise.core.training.loop import train
+from labelnoise.core.training.loop import Callback, train
 from labelnoise.core.training.result import TrainResult, combine
 from labelnoise.core.training.strategy import Strategy
 from labelnoise.segmentation.dataset import MaskDataset, label_dtype
@@ -29,6 +29,8 @@ def train_network(
     parameters: Mapping[str, Any] | None = None,
     validation_labels: Literal["noisy", "clean"] = "noisy",
     longest: int | None = 256,
+    epochs: int = 60,
+    network: str = "unet-half",
     **options: Any,
 ) -> Trained:
     """A network on masks under any strategy of the core, every pixel a unit.
@@ -43,8 +45,9 @@ def train_network(
         Of `labelnoise.core.training.STRATEGIES`.
     parameters : mapping, optional
         Of the strategy.
-    validation_labels, longest
+    validation_labels, longest, network
         Of `labelnoise.segmentation.mask_task.MaskTask`.
+    epochs : int
     **options
         Of `fit`.
 
@@ -65,11 +68,11 @@ def train_network(
     >>> result.probs.shape, len(result.history), result.selected_by
     ((4096, 5), 2, 'last epoch')
     """
-    task_options = {
-        key: options.pop(key) for key in ("network", "network_options", "batch_size") if key in options
-    }
-    task = MaskTask(dataset, validation_labels=validation_labels, longest=longest, **task_options)
-    result = fit(task, seed, strategy=strategy, parameters=parameters, **options)
+    task_options = {key: options.pop(key) for key in ("network_options", "batch_size") if key in options}
+    task = MaskTask(
+        dataset, validation_labels=validation_labels, longest=longest, network=network, **task_options
+    )
+    result = fit(task, seed, strategy=strategy, parameters=parameters, epochs=epochs, **options)
     return trained_of(result, dataset, task.pictures)
 
 
@@ -85,6 +88,7 @@ def fit(
     schedule: Literal["constant", "cosine", "linear"] = "cosine",
     ema: float | None = 0.97,
     device: Literal["auto", "cpu"] = "cpu",
+    callbacks: Sequence[Callback] = (),
     **config: Any,
 ) -> TrainResult:
     """Train on a `MaskTask`; the remaining options are those of `labelnoise.core.training.config.TrainConfig`."""
@@ -101,7 +105,7 @@ def fit(
         seed=seed,
         **config,
     )
-    return train(task, strategy, made, **dict(parameters or {}))
+    return train(task, strategy, made, callbacks=callbacks, **dict(parameters or {}))
 
 
 def pixel_probs(

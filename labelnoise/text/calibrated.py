@@ -20,7 +20,8 @@ from labelnoise.core.crossval import fold_ids
 from labelnoise.core.decision import decide
 from labelnoise.core.detection import CountEstimate, Detection
 from labelnoise.core.stacking import StackerFit, fit_stacker, posterior, predict
-from labelnoise.core.validation import InputError
+from labelnoise.core.validation import InputError, as_rate
+from labelnoise.text.capitals import capitalised, raise_to_share, told_count, widened
 from labelnoise.text.dataset import TextDataset
 from labelnoise.text.evidence import TokenExperts, type_ids
 from labelnoise.text.folds import form_folds
@@ -39,6 +40,8 @@ __all__ = [
 RATE_SPREAD = 1.0
 #: Where errors repeat with their name less than this, other mentions of a name are evidence too.
 REPEATING = 0.5
+#: The count is called not identified where the words allow this many times the upper end that the tags allow.
+OPEN = 1.25
 
 
 def detect_calibrated(
@@ -50,6 +53,7 @@ def detect_calibrated(
     folds: int = 3,
     epochs: int = 3,
     resamples: int = 3,
+    names: float | None = None,
 ) -> Detection:
     """Probability that each token's tag is wrong, the expected number of wrong ones, and what they should be.
 
@@ -70,6 +74,10 @@ def detect_calibrated(
         Passes of the model on words, >= 1.
     resamples : int
         Simulations behind the count's interval; 0 for the plain sum without one, else at least 2.
+    names : float, optional
+        What a speaker of the language can tell: the share of words with a capital inside sentences
+        (`labelnoise.text.capitals.capitalised`) that belong to entities of the tagged types, 0 to 1. It settles what the
+        tags alone leave open, how many names have no tag.
 
     Returns
     -------
@@ -91,11 +99,17 @@ def detect_calibrated(
     weights (`labelnoise.core.stacking.fit_stacker`, with rates that may be far apart between classes); it shows
     where probabilities of names level off below 1, which only missing labels explain. A mode of this project.
     The ranking is the mean of two log-odds: under the fitted confusions, and of the class itself.
+
+    Where errors repeat with the name, tags without errors and tags that lack most names can agree in all that is
+    seen. The count then is the one that trusts the tags, and the interval reaches up to the one that trusts the
+    words: every disagreement of models that never saw the name is an error, and every word with a capital inside
+    sentences is a name. With ``names``, the second reading is taken, also for the ranking.
     """
     started = time.process_time()
     given = type_ids(dataset.given)
     has = given >= 0
     _check(dataset, given, folds=folds, epochs=epochs, resamples=resamples)
+    names = None if names is None else as_rate(names, name="names")
     encoded = token_columns(dataset, encoder, features)
     judged = judge_types(dataset, seed, encoded=encoded, folds=folds, epochs=epochs)
     truth, probs, fit, repeats = judged.truth, judged.probs, judged.fit, judged.repeats
@@ -106,21 +120,34 @@ def detect_calibrated(
         truth = posterior(predict(again, judged.evidence), again.transition, labels)
         return float(probability_wrong(truth, labels).sum())
 
+    group = capitalised(dataset.tokens, dataset.starts) & has
+    by_words = raise_to_share(probs, given, group, 1.0 if names is None else names)
+    wrong_by_words = np.where(has, 1.0 - probability_right(dataset, by_words), 0.0)
+    warnings = list(_warnings(fit.transition, dataset.types))
     total = float(p_wrong.sum())
-    if resamples:
+    if names is not None:
+        truth, p_wrong = by_words, wrong_by_words
+        count = told_count(float(p_wrong.sum()))
+    elif resamples:
         ratios = simulate_count_ratios(
             truth, fit.transition, given, refit, n_simulations=resamples, seed=seed
         )
         count = count_estimate(total, total, ratios)
         p_wrong = shift_to_total(p_wrong, count.expected)
+        if repeats >= REPEATING:
+            opened = widened(count, float(wrong_by_words.sum()))
+            if opened.high > OPEN * count.high:
+                warnings.append(_not_identified(opened, int((group & (given == 0)).sum())))
+            count = opened
     else:
         count = CountEstimate(total, total, total, 0.0, "sum of probabilities, no interval asked for")
     own = np.where(has, probability_right(dataset, probs), 1.0)
+    doubt = p_wrong if names is not None else _between(p_wrong, 1.0 - own)
     kinds = ("words",) if encoded is None else ("words", "encoder by ridge", "encoder by softmax")
     seen = ("other names", "other sentences") if repeats < REPEATING else ("other names",)
     suggested = suggest_tags(dataset, truth)
     confidence = truth[np.arange(len(given)), type_ids(suggested)]
-    quality = np.where(has, 1.0 - _between(p_wrong, 1.0 - own), 1.0)
+    quality = np.where(has, 1.0 - doubt, 1.0)
     return Detection(
         method="calibrated",
         quality=quality,
@@ -131,12 +158,14 @@ def detect_calibrated(
         count=count,
         transition=fit.transition,
         evidence={"p_given": np.where(has, own, 0.0), "kind": token_kinds(dataset, suggested)},
-        warnings=_warnings(fit.transition, dataset.types),
+        warnings=tuple(warnings),
         info={
             "mode": "calibrated",
             "experts": [f"{what}, {folded}" for folded in seen for what in kinds],
             "weights": [round(float(weight), 3) for weight in fit.weights],
             "errors_repeat_with_names": round(repeats, 3),
+            "capitalised_words": int(group.sum()),
+            "of_these_tagged": round(float((given[group] > 0).mean()), 3) if group.any() else 0.0,
             "errors": "uniform" if fit.uniform else "class-dependent",
             "cpu_seconds": round(time.process_time() - started, 3),
         },
@@ -328,4 +357,12 @@ def _warnings(transition: NDArray[np.float64], types: tuple[str, ...]) -> tuple[
     return (
         f"Many names are untagged ({', '.join(much)} of each type, estimated): where most of a type are missing, "
         "the count is rough, as what the model never saw tagged it cannot miss.",
+    )
+
+
+def _not_identified(count: CountEstimate, untagged: int) -> str:
+    return (
+        f"The number of errors is not identified from these tags: between {count.low:.0f} and {count.high:.0f} are "
+        f"possible, as {untagged} words with a capital inside sentences have no tag and errors repeat with the word. "
+        "Look at some of those words and tell the share of names among all such words (option names)."
     )

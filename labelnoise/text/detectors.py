@@ -15,7 +15,7 @@ DETECTORS.add(
         "this project, after the entity-disjoint folds of Wang et al. 2019, CrossWeigh, EMNLP",
         formula="P(true t | x, given s) ~ T[t, s] softmax(sum_m w_m e_m(x))_t, T and w fitted together",
         helps="Names that are missing everywhere, as from gazetteers; says how many tags are wrong, and of which kind.",
-        hurts="Counts too few where most names of a type are missing.",
+        hurts="Where most names of a type are missing alike, the count is not identified unless names is told.",
         calibrated=True,
     ),
     Entry(

@@ -14,6 +14,7 @@ from labelnoise.core.dataset import Dataset
 from labelnoise.core.domain import DatasetInfo, Domain, data_root
 from labelnoise.core.registry import Registry
 from labelnoise.core.review.cards import Card
+from labelnoise.core.review.samples import Mark, SampleSet, Suggestions
 from labelnoise.core.trained import Trained
 from labelnoise.core.validation import InputError
 from labelnoise.text.dataset import TextDataset, entity_noise
@@ -174,3 +175,17 @@ class TextDomain(Domain):
 
         assert isinstance(dataset, TextDataset)
         return token_cards(dataset, units)
+
+    def export_samples(self, dataset: Dataset, found: Suggestions) -> SampleSet:
+        """Sentences with their entities by character."""
+        from labelnoise.text.samples import sentence_samples
+
+        assert isinstance(dataset, TextDataset)
+        return sentence_samples(dataset, found)
+
+    def read_marks(self, dataset: Dataset, units: Sequence[int], marks: Sequence[Mark]) -> Mapping[int, str]:
+        """The tags of a sentence whose entities are marked by character."""
+        from labelnoise.text.samples import tags_of_marks
+
+        assert isinstance(dataset, TextDataset)
+        return tags_of_marks(dataset, units[0], marks)

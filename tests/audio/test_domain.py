@@ -44,7 +44,7 @@ def test_describe_counts_everything(tagged: AudioDataset) -> None:
 
 def test_context_of_tags(tagged: AudioDataset) -> None:
     found = AudioDomain().unit_context(tagged, [3, 4])
-    assert found["clip"] == ["b.wav", "c.wav"]
+    assert found["file"] == ["b.wav", "c.wav"]
     assert found["tag"] == ["rain", "dog"]
     assert found["other_tags"] == ["dog", ""]
     assert found["verified"] == [True, False]
@@ -65,6 +65,23 @@ def test_verbs_run_through(
     assert read_clips("small").content_hash() == tagged.content_hash()
     assert cli.main(["detect", "events", "--method", "flag-nothing", "--out", "none.csv"]) == 0
     assert "event" in capsys.readouterr().out
+
+
+def test_no_column_of_a_table_says_what_another_says(tagged: AudioDataset, tmp_path: Path) -> None:
+    import csv
+
+    AudioDomain().save(tagged, tmp_path / "small")
+    for source in ("events", str(tmp_path / "small")):
+        out = tmp_path / "issues.csv"
+        assert cli.main(["detect", source, "--method", "random", "--out", str(out), "--all-units"]) == 0
+        with open(out, encoding="utf-8-sig", newline="") as file:
+            names, *rows = csv.reader(file)
+        shown = ["clip" if name == "unit" else name for name in names]
+        assert len(set(shown)) == len(shown)
+        assert not any(name.startswith(("context_", "evidence_")) for name in names)
+        unit = [row[names.index("unit")] for row in rows]
+        assert [name for i, name in enumerate(names) if [row[i] for row in rows] == unit] == ["unit"]
+        out.unlink()
 
 
 def test_the_script_has_the_verbs(capsys: pytest.CaptureFixture[str]) -> None:

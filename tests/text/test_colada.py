@@ -63,7 +63,7 @@ def test_collaboration_beats_direct_transfer_with_noisy_translations() -> None:
     found = colada(SOURCE, NOISY, TARGET, encoded=ENCODED, k=50, rounds=4, select="last")
     texts = Bilingual(SOURCE, NOISY, TARGET, encoded=ENCODED, k=50)
     first = next(iter(colada_rounds(texts)))
-    direct = entity_f1(TARGET, first.model.predict(XT).argmax(axis=1), TEST)
+    direct = entity_f1(TARGET, first.model.predict(texts.target_features).argmax(axis=1), TEST)
     assert entity_f1(TARGET, found.predicted, TEST) > direct + 0.02
     assert found.probs.shape == (TARGET.n_units, 5)
     np.testing.assert_allclose(found.probs.sum(axis=1), 1)
@@ -153,3 +153,14 @@ def test_what_does_not_fit_is_refused() -> None:
         colada(SOURCE, NOISY, TARGET, encoded=ENCODED, trust=(2.0, 0.1))
     with pytest.raises(InputError, match="k is 0"):
         colada(SOURCE, NOISY, TARGET, encoded=ENCODED, k=0)
+
+
+def test_a_language_s_own_mean_says_nothing_where_it_is_taken_away() -> None:
+    moved = ENCODED.copy()
+    moved[-TARGET.n_units :] += 5.0
+    options = {"k": 20, "rounds": 1}
+    still = colada(SOURCE, NOISY, blank(TARGET), encoded=ENCODED, **options).predicted
+    again = colada(SOURCE, NOISY, blank(TARGET), encoded=moved, **options).predicted
+    assert (still == again).mean() > 0.999
+    lost = colada(SOURCE, NOISY, blank(TARGET), encoded=moved, centred=False, **options).predicted
+    assert entity_f1(TARGET, lost, TEST) < entity_f1(TARGET, again, TEST)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 import labelnoise
 from labelnoise.core.dataset import Dataset
@@ -14,7 +16,7 @@ from labelnoise.core.files import replacing
 from labelnoise.core.review.decisions import Decisions
 from labelnoise.core.validation import InputError
 
-__all__ = ["Change", "Provenance", "apply_decisions", "provenance_path", "undo_decisions"]
+__all__ = ["Change", "Provenance", "apply_decisions", "as_written", "provenance_path", "undo_decisions"]
 
 _FORMAT = "labelnoise-provenance"
 _VERSION = 1
@@ -44,6 +46,8 @@ class Provenance:
     changes : tuple of Change
     reviewed : int
         Number of decisions, those that changed nothing included.
+    class_names : tuple of str
+        Of the data before; a format that lists the classes which occur may have lost one.
     """
 
     domain: str
@@ -53,6 +57,7 @@ class Provenance:
     changes: tuple[Change, ...]
     reviewed: int
     method: str = ""
+    class_names: tuple[str, ...] = ()
 
     def save(self, path: Path) -> None:
         """Write the record as JSON, whole or not at all."""
@@ -64,6 +69,7 @@ class Provenance:
                 name: getattr(self, name)
                 for name in ("domain", "dataset", "method", "before", "after", "reviewed")
             },
+            "class_names": list(self.class_names),
             "changes": [vars(change) for change in self.changes],
         }
         with replacing(path) as temporary:
@@ -89,7 +95,8 @@ class Provenance:
                 for row in value["changes"]
             )
             texts = {name: str(value[name]) for name in ("domain", "dataset", "method", "before", "after")}
-            return cls(changes=changes, reviewed=int(value["reviewed"]), **texts)
+            classes = tuple(map(str, value.get("class_names", ())))
+            return cls(changes=changes, reviewed=int(value["reviewed"]), class_names=classes, **texts)
         except FileNotFoundError:
             raise InputError(
                 f"There is no file {str(path)!r}; apply writes it beside the corrected data."
@@ -191,6 +198,84 @@ def apply_decisions(dataset: Dataset, decisions: Decisions, *, domain: str) -> t
         changes=tuple(changes),
         reviewed=len(decisions.decisions),
         method=decisions.method,
+        class_names=tuple(dataset.class_names),
+    )
+
+
+def as_written(record: Provenance, before: Dataset, written: Dataset) -> Provenance:
+    """The record of what a reader of the written file finds.
+
+    A format may say less, or other things, than the labels that were written: where only entities are kept, the
+    tag after a deleted one begins an entity from then on. Such labels become changes with the verdict "follows".
+
+    Parameters
+    ----------
+    record : Provenance
+        Of `apply_decisions`.
+    before : Dataset
+        The data without the changes.
+    written : Dataset
+        What was read back.
+
+    Raises
+    ------
+    InputError
+        None of the changes is in the file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labelnoise.core.review.decisions import Decision
+    >>> data = Dataset(name="pets", given=np.array([0, 1, 1]), class_names=("cat", "dog"))
+    >>> made = Decisions(domain="pets", dataset="pets", data_hash=data.content_hash(),
+    ...                  decisions=(Decision(1, "1", "dog", "accept", "cat"),))
+    >>> _, record = apply_decisions(data, made, domain="pets")
+    >>> found = as_written(record, data, data.with_labels(np.array([0, 0, 0])))
+    >>> [(change.index, change.verdict) for change in found.changes]
+    [(1, 'accept'), (2, 'follows')]
+    """
+    if written.n_units != before.n_units:
+        raise InputError(
+            f"The copy has {written.n_units} units and the data have {before.n_units}; choose another format."
+        )
+    labels = _in_classes(written, before.class_names).given
+    decided = {change.index: change for change in record.changes}
+    names = [*before.class_names, ""]
+    changes = []
+    for index in np.flatnonzero(labels != before.given).tolist():
+        change = Change(
+            index,
+            str(before.ids[index]),
+            names[before.given[index]],
+            names[labels[index]],
+            decided[index].verdict if index in decided else "follows",
+            decided[index].note if index in decided else "",
+        )
+        changes.append(change)
+    if not any(change.index in decided for change in changes):
+        raise InputError(
+            f"The format of the copy holds none of the {len(decided)} changed labels; choose another one for --out."
+        )
+    return replace(record, changes=tuple(changes), after=written.content_hash())
+
+
+def _in_classes(dataset: Dataset, class_names: Sequence[str]) -> Dataset:
+    """The data set with its labels numbered as in ``class_names``, which must hold all of its classes."""
+    if not class_names or tuple(dataset.class_names) == tuple(class_names):
+        return dataset
+    place = {name: label for label, name in enumerate(class_names)}
+    unknown = [name for name in dataset.class_names if name not in place]
+    if unknown:
+        raise InputError(
+            f"{dataset.name!r} has the class {unknown[0]!r}, which the record of the changes does not know."
+        )
+    # The last entry stands for -1, "no label".
+    number = np.array([*(place[name] for name in dataset.class_names), -1])
+    return replace(
+        dataset,
+        given=number[dataset.given].astype(dataset.given.dtype),
+        true=None if dataset.true is None else number[dataset.true].astype(dataset.true.dtype),
+        class_names=tuple(class_names),
     )
 
 
@@ -212,6 +297,7 @@ def undo_decisions(dataset: Dataset, provenance: Provenance) -> Dataset:
             f"{dataset.name!r} (content {found[:8]}) is not what apply wrote (content {provenance.after[:8]}); "
             "it was changed since, undo the later changes first."
         )
+    dataset = _in_classes(dataset, provenance.class_names)
     place: Mapping[str, int] = {name: i for i, name in enumerate(dataset.class_names)}
     given = dataset.given.copy()
     for change in provenance.changes:
@@ -226,10 +312,11 @@ def undo_decisions(dataset: Dataset, provenance: Provenance) -> Dataset:
 
 def summary(provenance: Provenance) -> dict[str, Any]:
     """Counts of what was done, JSON-able."""
+    decided = [change for change in provenance.changes if change.verdict != "follows"]
     return {
         "reviewed": provenance.reviewed,
-        "changed": len(provenance.changes),
-        "kept": provenance.reviewed - len(provenance.changes),
+        "changed": len(decided),
+        "kept": provenance.reviewed - len(decided),
         "before": provenance.before,
         "after": provenance.after,
     }

@@ -100,6 +100,10 @@ class Decisions:
         InputError
             Something else, a later version, verdicts that are not known, a unit that is judged twice.
         """
+        if isinstance(value, list) and value and isinstance(value[0], Mapping) and "data" in value[0]:
+            raise InputError(
+                "The file holds no decisions but tasks of Label Studio; add --decisions-from label-studio."
+            )
         if not isinstance(value, Mapping) or value.get("format") != _FORMAT:
             raise InputError("The file holds no decisions; export them on the review page (key e).")
         if value.get("version") != DECISIONS_VERSION:

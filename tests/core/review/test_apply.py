@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from labelnoise.core.dataset import Dataset
-from labelnoise.core.review.apply import Provenance, apply_decisions, undo_decisions
+from labelnoise.core.review.apply import Provenance, apply_decisions, as_written, undo_decisions
 from labelnoise.core.review.decisions import Decision, Decisions
 from labelnoise.core.validation import InputError
 
@@ -73,3 +73,91 @@ def test_an_edited_record_is_refused(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(InputError, match="no record of applied decisions"):
             Provenance.load(path)
+
+
+# --------------------------------------------------------------------- what the written copy really holds
+
+
+def accept(data, row: int, label: str) -> Decisions:
+    return Decisions(
+        domain="text",
+        dataset=data.name,
+        data_hash=data.content_hash(),
+        decisions=(Decision(row, str(row), data.class_names[data.given[row]], "accept", label),),
+    )
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".json", ".conll"])
+def test_a_tag_that_the_format_makes_follow_is_recorded_and_taken_back(tmp_path, ending):
+    """Only entities are kept by some formats: where the first word of one is none, the second begins it."""
+    from labelnoise.core.domain import get_domain
+    from labelnoise.text.dataset import from_sentences
+
+    domain = get_domain("text")
+    made = from_sentences(
+        [["New", "York", "fell"], ["Ada"]], [["B-LOC", "I-LOC", "O"], ["B-PER"]], name="two"
+    )
+    domain.save(made, tmp_path / f"a{ending}")
+    data = domain.load(str(tmp_path / f"a{ending}"))
+    corrected, record = apply_decisions(data, accept(data, 0, "O"), domain="text")
+    domain.save(corrected, tmp_path / f"b{ending}")
+    written = domain.load(str(tmp_path / f"b{ending}"))
+    record = as_written(record, data, written)
+    record.save(tmp_path / "record.json")
+    follows = [change.index for change in record.changes if change.verdict == "follows"]
+    assert follows == ([] if ending == ".conll" else [1])
+    restored = undo_decisions(written, Provenance.load(tmp_path / "record.json"))
+    assert restored.content_hash() == data.content_hash()
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".json", ".conll"])
+def test_the_last_label_of_a_class_may_go_and_come_back(tmp_path, ending):
+    from labelnoise.core.domain import get_domain
+    from labelnoise.text.dataset import from_sentences
+
+    domain = get_domain("text")
+    made = from_sentences([["Rome", "fell"], ["Ada"]], [["B-LOC", "O"], ["B-PER"]], name="two")
+    domain.save(made, tmp_path / f"a{ending}")
+    data = domain.load(str(tmp_path / f"a{ending}"))
+    corrected, record = apply_decisions(data, accept(data, 0, "O"), domain="text")
+    domain.save(corrected, tmp_path / f"b{ending}")
+    written = domain.load(str(tmp_path / f"b{ending}"))
+    assert written.n_classes == data.n_classes - 2
+    record = as_written(record, data, written)
+    assert [(change.old, change.new) for change in record.changes] == [("B-LOC", "O")]
+    restored = undo_decisions(written, record)
+    assert restored.class_names == data.class_names
+    assert restored.content_hash() == data.content_hash()
+
+
+def test_a_copy_that_holds_none_of_the_changes_is_refused_and_not_left_behind(tmp_path, monkeypatch, capsys):
+    """COCO holds objects; labels of single pixels cannot be said in it."""
+    from labelnoise.core.cli import build_root, run
+    from labelnoise.core.domain import get_domain
+
+    monkeypatch.chdir(tmp_path)
+    data = get_domain("segmentation").load("scenes")
+    made = Decisions(
+        domain="segmentation",
+        dataset=data.name,
+        data_hash=data.content_hash(),
+        decisions=(Decision(0, "x", data.class_names[data.given[0]], "accept", data.class_names[1]),),
+    )
+    made.save(tmp_path / "decisions.json")
+    assert run(build_root, ["segmentation", "apply", "decisions.json", "--out", "fixed.json"]) == 2
+    assert "holds none of the 1 changed labels" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["decisions.json"]
+    assert run(build_root, ["segmentation", "apply", "decisions.json", "--out", "fixed"]) == 0
+
+
+def test_review_of_a_coco_file_proposes_a_folder_for_the_copy(tmp_path, monkeypatch, capsys):
+    from labelnoise.core.cli import build_root, run
+    from labelnoise.segmentation.coco import write_coco
+    from labelnoise.segmentation.embedded import scenes
+
+    monkeypatch.chdir(tmp_path)
+    write_coco(scenes(2), "objects.json")
+    detect = ["segmentation", "detect", "objects.json", "--method", "random", "--out", "issues.csv"]
+    assert run(build_root, [*detect, "--show", "0"]) == 0
+    assert run(build_root, ["segmentation", "review", "issues.csv", "--limit", "3"]) == 0
+    assert capsys.readouterr().out.endswith("apply decisions.json --out corrected\n")
