@@ -103,7 +103,12 @@ VERBS = (
     ("noises", "Noise kinds", "corrupt --kind"),
 )
 #: Pages with the figures of a modality, where it has its own.
-MEASURED = {"graph": "measured.md", "segmentation": "measured_segmentation.md", "text": "measured_text.md"}
+MEASURED = {
+    "audio": "measured_audio.md",
+    "graph": "measured.md",
+    "segmentation": "measured_segmentation.md",
+    "text": "measured_text.md",
+}
 
 HEAD = """# Method catalogue
 
