@@ -1,8 +1,10 @@
-"""What the README says is true: its commands run, its output and its Python examples come out, its links lead somewhere."""
+"""What the README says is true: its commands run, what it names exists, its links lead somewhere.
+
+Its output and its Python examples are run with those of the tours, in ``test_tours.py``.
+"""
 
 from __future__ import annotations
 
-import doctest
 import os
 import re
 import shlex
@@ -157,45 +159,6 @@ def test_flags_and_methods_exist(capsys: pytest.CaptureFixture[str]) -> None:
 
     for method in re.findall(r"--method ([\w+-]+)", README):
         assert method in DETECTORS
-
-
-def test_the_output_shown_is_what_detect_prints(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Words and lines as shown; numbers within 2%, as another machine's rounding moves the last digits."""
-    found = re.search(r"```text\n\$ labelnoise (graph detect[^\n]*)\n(.*?)```", README, flags=re.S)
-    assert found is not None
-    monkeypatch.setenv("COLUMNS", "110")
-    assert main(shlex.split(found[1])) == 0
-    real = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]
-    number = re.compile(r"[\d.,]*\d(?:e-\d+)?$")
-    for line in found[2].splitlines():
-        words = line.split()
-        if not words or words == ["..."]:
-            continue
-        same = [
-            other
-            for other in real
-            if len(other) == len(words)
-            and all(a == b or (number.search(a) and _close(a, b)) for a, b in zip(words, other))
-        ]
-        assert same, f"detect does not print: {line}"
-
-
-def _close(shown: str, real: str) -> bool:
-    try:
-        one, other = (float(word.strip("[]%;,").replace(",", "")) for word in (shown, real))
-    except ValueError:
-        return False
-    return abs(one - other) <= max(0.02 * abs(one), 1e-6)
-
-
-def test_python_examples() -> None:
-    examples = "\n".join(re.findall(r"```python\n(.*?)```", README, flags=re.S))
-    parsed = doctest.DocTestParser().get_doctest(examples, {}, "README", "README.md", 0)
-    result = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(parsed)
-    assert result.failed == 0
-    assert result.attempted >= 8
 
 
 @pytest.mark.parametrize(
