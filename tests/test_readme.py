@@ -115,7 +115,7 @@ def test_commands_run(
         "NAME": "li2023_graphcleaner_planetoid",
         "[DATA]": "digits",
         "ISSUES": "issues.parquet",
-        "STORE": "results",
+        "STORE": "results", "FILE.json": "exported.json",
         "--quick": "--config",
     }
     words = [names.get(word, word) for word in words]
@@ -150,7 +150,7 @@ def test_every_verb_is_named(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_flags_and_methods_exist(capsys: pytest.CaptureFixture[str]) -> None:
-    for words in ("graph detect", "graph corrupt", "graph evaluate", "graph apply", "bench", "report"):
+    for words in ("graph detect", "text detect", "graph corrupt", "graph evaluate", "graph apply", "graph export", "bench", "report"):
         assert main([*words.split(), "--help"]) == 0
     shown = capsys.readouterr().out
     for flag in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - {"--help"}:

@@ -34,6 +34,8 @@ def options(trainer: str, epochs: int = 3) -> dict[str, Any]:
     if trainer == "erase":
         # small, and judged by noisy labels as the others are; the data set's true labels are known
         return {"epochs": epochs, "hidden": 16, "width": 12, "validation_labels": "noisy"}
+    if trainer == "gcn+gce":  # its parameters are what it is
+        return {"epochs": epochs}
     warms = trainer in ("neighbour-relabel", "curriculum")
     parameters: dict[str, Any] = {"warmup": 1} if warms else {}
     return {"epochs": epochs, "parameters": parameters}
