@@ -102,7 +102,15 @@ def out_of_fold_probs(
 
 
 def detect_confident_learning(
-    dataset: MaskDataset, seed: int, *, probs: ArrayLike | str | Path | None = None, **options: Any
+    dataset: MaskDataset,
+    seed: int,
+    *,
+    probs: ArrayLike | str | Path | None = None,
+    folds: int = 3,
+    epochs: int | None = None,
+    longest: int | None = 256,
+    network: str = "unet-half",
+    **options: Any,
 ) -> Detection:
     """Confident learning on out-of-fold probabilities of a small U-Net, or on a user's own, pixel by pixel.
 
@@ -112,8 +120,8 @@ def detect_confident_learning(
     seed : int
     probs : array_like or path, optional
         Of `labelnoise.segmentation.object_probs.probabilities_of`, in place of the network's; a file stays on disk.
-    **options
-        Of `out_of_fold_probs`.
+    folds, epochs, longest, network, **options
+        Of `out_of_fold_probs`; without effect, or refused, where ``probs`` are given.
 
     Returns
     -------
@@ -129,14 +137,15 @@ def detect_confident_learning(
     (4096, True)
     """
     if probs is not None:
-        if options:
-            raise InputError(
-                f"{sorted(options)[0]!r} is an option of the network, and probs are given; leave one out."
-            )
+        if epochs is not None or options:
+            name = "epochs" if epochs is not None else sorted(options)[0]
+            raise InputError(f"{name!r} is an option of the network, and probs are given; leave one out.")
         of_image = probabilities_of(dataset, probs)
         return audit_pixels(dataset, lambda i: np.ascontiguousarray(np.moveaxis(of_image(i), 2, 0)))
     started = time.process_time()
-    made = out_of_fold_probs(dataset, seed, **options)
+    made = out_of_fold_probs(
+        dataset, seed, folds=folds, epochs=epochs, longest=longest, network=network, **options
+    )
 
     def chunks() -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
         for i in range(dataset.n_images):
@@ -149,7 +158,17 @@ def detect_confident_learning(
     )
 
 
-def detect_network(dataset: MaskDataset, seed: int, *, calibrate: bool = True, **options: Any) -> Detection:
+def detect_network(
+    dataset: MaskDataset,
+    seed: int,
+    *,
+    calibrate: bool = True,
+    folds: int = 3,
+    epochs: int | None = None,
+    longest: int | None = 256,
+    network: str = "unet-half",
+    **options: Any,
+) -> Detection:
     """Calibrated probabilities from out-of-fold probabilities of a small U-Net.
 
     Parameters
@@ -158,7 +177,7 @@ def detect_network(dataset: MaskDataset, seed: int, *, calibrate: bool = True, *
     seed : int
     calibrate : bool
         Estimate how many labels are wrong; else flag where another class is more probable.
-    **options
+    folds, epochs, longest, network, **options
         Of `out_of_fold_probs`.
 
     Examples
@@ -169,7 +188,9 @@ def detect_network(dataset: MaskDataset, seed: int, *, calibrate: bool = True, *
     ((4096,), True)
     """
     started = time.process_time()
-    probs = out_of_fold_probs(dataset, seed, **options)
+    probs = out_of_fold_probs(
+        dataset, seed, folds=folds, epochs=epochs, longest=longest, network=network, **options
+    )
     own = own_probability(dataset, probs)
     return answer_of(dataset, "network", probs, own, started, seed=seed if calibrate else None)
 
