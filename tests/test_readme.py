@@ -115,7 +115,8 @@ def test_commands_run(
         "NAME": "li2023_graphcleaner_planetoid",
         "[DATA]": "digits",
         "ISSUES": "issues.parquet",
-        "STORE": "results", "FILE.json": "exported.json",
+        "STORE": "results",
+        "FILE.json": "exported.json",
         "--quick": "--config",
     }
     words = [names.get(word, word) for word in words]
@@ -129,6 +130,8 @@ def test_commands_run(
         words += ["--config", "small.toml", "--out", "results"]
     if words[:2] == ["graph", "detect"]:
         words += ["--set", "partitions=1", "--set", "resamples=0"]
+    if words[:2] == ["segmentation", "detect"]:
+        words += ["--set", "epochs=2"]
     if "corrupt" in words:
         words[words.index("noisy.npz")] = "again.npz"
     code = main(words)
@@ -150,7 +153,16 @@ def test_every_verb_is_named(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_flags_and_methods_exist(capsys: pytest.CaptureFixture[str]) -> None:
-    for words in ("graph detect", "text detect", "graph corrupt", "graph evaluate", "graph apply", "graph export", "bench", "report"):
+    for words in (
+        "graph detect",
+        "text detect",
+        "graph corrupt",
+        "graph evaluate",
+        "graph apply",
+        "graph export",
+        "bench",
+        "report",
+    ):
         assert main([*words.split(), "--help"]) == 0
     shown = capsys.readouterr().out
     for flag in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - {"--help"}:

@@ -18,6 +18,9 @@ __all__ = ["bench", "datasets", "methods", "report", "run_benchmark"]
 #: Failed cells that are named on the terminal; the report lists all.
 FAILURES_NAMED = 5
 
+#: Name of the log's handler that this module adds.
+COMMAND_LINE = "labelnoise command line"
+
 AsJson = Annotated[bool, Parameter(name="--json", help="Print one JSON object instead of text.")]
 
 
@@ -66,10 +69,13 @@ def run_benchmark(
 
 def _log_to_stderr() -> None:
     logger = logging.getLogger("labelnoise")
-    if not logger.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        logger.addHandler(handler)
+    # Anew each time: standard error may be another one than at the last call.
+    for old in [handler for handler in logger.handlers if handler.name == COMMAND_LINE]:
+        logger.removeHandler(old)
+    handler = logging.StreamHandler()
+    handler.set_name(COMMAND_LINE)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger.addHandler(handler)
     logger.setLevel(logging.INFO)
 
 
