@@ -82,8 +82,8 @@ def detect_calibrated(
     Returns
     -------
     Detection
-        With ``p_wrong``, ``count``, ``transition`` over "O" and the types, and the evidence columns ``p_given``
-        (probability of the given type as seen from everything but this name's labels) and ``kind`` (missing,
+        With ``p_wrong``, ``count``, ``info["type_transition"]`` over "O" and the types, and the evidence columns
+        ``p_given`` (probability of the given type as seen from everything but this name's labels) and ``kind`` (missing,
         spurious, type or boundary; "" where nothing is suggested).
 
     Raises
@@ -156,7 +156,6 @@ def detect_calibrated(
         confidence=confidence,
         p_wrong=p_wrong,
         count=count,
-        transition=fit.transition,
         evidence={"p_given": np.where(has, own, 0.0), "kind": token_kinds(dataset, suggested)},
         warnings=tuple(warnings),
         info={
@@ -167,6 +166,7 @@ def detect_calibrated(
             "capitalised_words": int(group.sum()),
             "of_these_tagged": round(float((given[group] > 0).mean()), 3) if group.any() else 0.0,
             "errors": "uniform" if fit.uniform else "class-dependent",
+            "type_transition": np.round(fit.transition, 6).tolist(),
             "cpu_seconds": round(time.process_time() - started, 3),
         },
     )
