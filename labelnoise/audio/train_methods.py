@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from labelnoise.audio.dataset import AudioDataset
 from labelnoise.audio.splits import Splits, clip_splits, split_info
+from labelnoise.core.threads import one_thread
 from labelnoise.core.trained import Trained
 from labelnoise.core.validation import InputError, choose
 
@@ -173,7 +174,7 @@ def _fit(
     if not isinstance(name, str):
         name = type(name).__name__
     task = clip_task(dataset, seed=seed, **task_options)
-    with _one_thread():
+    with one_thread():
         result = train(task, made, config)
         logits = predict(result, task, "all").logits.double()  # type: ignore[arg-type]
     if dataset.multilabel:
@@ -385,21 +386,3 @@ def _strategy(strategy: str | Strategy, parameters: Mapping[str, Any] | None, ep
     start = {key: value for key, value in fitting.items() if key in names}
     made: Strategy = kind(**{**start, **_PUBLISHED.get(strategy, {}), **given, **fixed})
     return made
-
-
-def _one_thread() -> Any:
-    """Small networks run faster on one thread than on several that wait for each other."""
-    import contextlib
-
-    import torch
-
-    @contextlib.contextmanager
-    def limited() -> Any:
-        before = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
-
-    return limited()

@@ -51,12 +51,15 @@ def build_root() -> App:
     for name, summary in (
         ("bench", "Compare methods over data sets, noise and seeds."),
         ("report", "Write a benchmark's results as a page."),
-        ("reproduce", "Run a published setting and print our figures beside the paper's."),
         ("datasets", "List the data sets that can be loaded by name."),
         ("methods", "List the detectors and noise kinds, with their sources."),
     ):
-        target = "labelnoise.core._reproduce_command:reproduce_command" if name == "reproduce" else ""
-        app.command(target or f"labelnoise.core.commands:{name}", name=name, help=summary)
+        app.command(f"labelnoise.core.commands:{name}", name=name, help=summary)
+    app.command(
+        "labelnoise.core._reproduce_command:reproduce_command",
+        name="reproduce",
+        help="Run a published setting and print our figures beside the paper's.",
+    )
     return app
 
 

@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from labelnoise.core.detection import Detection
+from labelnoise.core.threads import one_thread
 from labelnoise.core.validation import InputError, choose
 from labelnoise.segmentation.dataset import MaskDataset
 from labelnoise.segmentation.mask_task import MaskTask, Pictures
 from labelnoise.segmentation.networks import UNet
-from labelnoise.segmentation.pixel_detectors import STEPS, _one_thread, answer_of, image_folds
+from labelnoise.segmentation.pixel_detectors import STEPS, answer_of, image_folds
 from labelnoise.segmentation.train_methods import fit
 
 __all__ = ["NEIGHBOURS", "affinities", "detect_affinity", "pixel_features"]
@@ -174,7 +175,7 @@ def detect_affinity(
     task_options = {key: options.pop(key) for key in ("network_options", "batch_size") if key in options}
     probs = np.empty((dataset.n_units, k), dtype=np.float32)
     quality = np.empty(dataset.n_units)
-    with _one_thread():
+    with one_thread():
         for number, held_out in enumerate(image_folds(dataset, folds, seed)):
             rest = np.setdiff1d(np.arange(dataset.n_images), held_out)
             task = MaskTask(dataset, train=rest, pictures=pictures, network=network, **task_options)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from labelnoise.core.detection import Detection
+from labelnoise.core.threads import one_thread
 from labelnoise.core.trained import Trained
 from labelnoise.core.validation import InputError
 from labelnoise.segmentation.dataset import MaskDataset, label_dtype
@@ -26,7 +27,7 @@ from labelnoise.segmentation.factorised import (
     unit_of,
 )
 from labelnoise.segmentation.mask_task import Pictures, image_splits
-from labelnoise.segmentation.pixel_detectors import _one_thread, answer_of, image_folds, own_probability
+from labelnoise.segmentation.pixel_detectors import answer_of, image_folds, own_probability
 
 __all__ = ["background_of", "detect_signed_distance", "distance_probs", "train_signed_distance"]
 
@@ -93,7 +94,7 @@ def train_signed_distance(
         return _without_background(dataset, seed, config, longest)
     pictures = Pictures(dataset, longest)
     rows = image_splits(dataset)["train"]
-    with _one_thread():
+    with one_thread():
         model = fit_distance(dataset, pictures, rows, seed, background=outside, config=config)
         scale = _spread(model, dataset, pictures, rows)
         probs = np.empty((dataset.n_units, dataset.n_classes), dtype=np.float32)
@@ -176,7 +177,7 @@ def detect_signed_distance(
     parts = [np.arange(dataset.n_images)] if folds == 1 else image_folds(dataset, folds, seed)
     probs = np.empty((dataset.n_units, dataset.n_classes), dtype=np.float32)
     spreads = []
-    with _one_thread():
+    with one_thread():
         for number, held_out in enumerate(parts):
             rest = labelled if folds == 1 else np.setdiff1d(labelled, held_out)
             model = fit_distance(

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 
 from labelnoise.core.confident_stream import confident_learning_stream
 from labelnoise.core.decision import decide
 from labelnoise.core.detection import Detection
 from labelnoise.core.random import generator
+from labelnoise.core.threads import one_thread
 from labelnoise.core.validation import InputError
 from labelnoise.segmentation.dataset import MaskDataset, label_dtype
 from labelnoise.segmentation.mask_task import MaskTask, Pictures
@@ -84,7 +84,7 @@ def out_of_fold_probs(
     names = ("network", "network_options", "batch_size")
     task_options = {key: options.pop(key) for key in names if key in options}
     made = np.empty((dataset.n_units, dataset.n_classes), dtype=np.float32)
-    with _one_thread():
+    with one_thread():
         for number, held_out in enumerate(image_folds(dataset, folds, seed)):
             rest = np.setdiff1d(np.arange(dataset.n_images), held_out)
             task = MaskTask(dataset, train=rest, pictures=pictures, **task_options)
@@ -250,14 +250,3 @@ def answer_of(
             **info,
         },
     )
-
-
-class _one_thread:
-    """Small networks are slower with several threads, and no longer the same in every bit."""
-
-    def __enter__(self) -> None:
-        self._before = torch.get_num_threads()
-        torch.set_num_threads(1)
-
-    def __exit__(self, *_: object) -> None:
-        torch.set_num_threads(self._before)

@@ -48,6 +48,9 @@ class Provenance:
         Number of decisions, those that changed nothing included.
     class_names : tuple of str
         Of the data before; a format that lists the classes which occur may have lost one.
+    restored : str
+        Content hash of the written copy with the changes taken back; as ``before`` where the copy holds all that the
+        data held. A copy may hold less than the labels' surroundings: a table of clips holds no sound.
     """
 
     domain: str
@@ -58,6 +61,7 @@ class Provenance:
     reviewed: int
     method: str = ""
     class_names: tuple[str, ...] = ()
+    restored: str = ""
 
     def save(self, path: Path) -> None:
         """Write the record as JSON, whole or not at all."""
@@ -67,7 +71,7 @@ class Provenance:
             "labelnoise": labelnoise.__version__,
             **{
                 name: getattr(self, name)
-                for name in ("domain", "dataset", "method", "before", "after", "reviewed")
+                for name in ("domain", "dataset", "method", "before", "after", "restored", "reviewed")
             },
             "class_names": list(self.class_names),
             "changes": [vars(change) for change in self.changes],
@@ -96,6 +100,8 @@ class Provenance:
             )
             texts = {name: str(value[name]) for name in ("domain", "dataset", "method", "before", "after")}
             classes = tuple(map(str, value.get("class_names", ())))
+            # Records from before this was kept lead back to the data themselves.
+            texts["restored"] = str(value.get("restored") or texts["before"])
             return cls(changes=changes, reviewed=int(value["reviewed"]), class_names=classes, **texts)
         except FileNotFoundError:
             raise InputError(
@@ -195,6 +201,7 @@ def apply_decisions(dataset: Dataset, decisions: Decisions, *, domain: str) -> t
         dataset=dataset.name,
         before=found,
         after=corrected.content_hash(),
+        restored=found,
         changes=tuple(changes),
         reviewed=len(decisions.decisions),
         method=decisions.method,
@@ -238,7 +245,8 @@ def as_written(record: Provenance, before: Dataset, written: Dataset) -> Provena
         raise InputError(
             f"The copy has {written.n_units} units and the data have {before.n_units}; choose another format."
         )
-    labels = _in_classes(written, before.class_names).given
+    same = _in_classes(written, before.class_names)
+    labels = same.given
     decided = {change.index: change for change in record.changes}
     names = [*before.class_names, ""]
     changes = []
@@ -256,7 +264,8 @@ def as_written(record: Provenance, before: Dataset, written: Dataset) -> Provena
         raise InputError(
             f"The format of the copy holds none of the {len(decided)} changed labels; choose another one for --out."
         )
-    return replace(record, changes=tuple(changes), after=written.content_hash())
+    restored = same.with_labels(before.given).content_hash()
+    return replace(record, changes=tuple(changes), after=written.content_hash(), restored=restored)
 
 
 def _in_classes(dataset: Dataset, class_names: Sequence[str]) -> Dataset:
@@ -288,7 +297,7 @@ def undo_decisions(dataset: Dataset, provenance: Provenance) -> Dataset:
         Data that are not what was written then.
     """
     found = dataset.content_hash()
-    if found == provenance.before:
+    if found in (provenance.before, provenance.restored):
         raise InputError(
             f"{dataset.name!r} is the data set before the changes already; there is nothing to undo."
         )
@@ -303,7 +312,7 @@ def undo_decisions(dataset: Dataset, provenance: Provenance) -> Dataset:
     for change in provenance.changes:
         given[change.index] = place[change.old] if change.old else -1
     restored = dataset.with_labels(given)
-    if restored.content_hash() != provenance.before:
+    if restored.content_hash() != provenance.restored:
         raise InputError(
             "The record does not lead back to the data it names; it was edited. Nothing was written."
         )
