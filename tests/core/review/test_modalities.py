@@ -161,8 +161,12 @@ async def drive(browser: Browser, page: Path, folder: Path, third: int) -> None:
     )
     await browser.press("s")
     assert f"4 of {ROWS} decided" in await browser.evaluate(DONE)
-    await browser.open(page.as_uri())  # what was decided is still there
-    assert f"4 of {ROWS} decided" in await browser.evaluate(DONE)
+    for _ in range(20):  # what was decided is still there, once the browser has written it down
+        await browser.open(page.as_uri())
+        if f"4 of {ROWS} decided" in (stored := await browser.evaluate(DONE)):
+            break
+        await asyncio.sleep(0.1)
+    assert f"4 of {ROWS} decided" in stored
     await browser.press("a")
     await browser.evaluate(with_value("status", "all"))
     for _ in range(ROWS):  # every card is drawn once
