@@ -75,7 +75,7 @@ def _coco(seed: int) -> tuple[Any, int]:
 
     from labelnoise.segmentation.coco_n import LEVELS, coco_n
     from labelnoise.segmentation.data import load_masks
-    from labelnoise.segmentation.spatial_noise import repaint
+    from labelnoise.segmentation.repaint import repaint
 
     full = load_masks("COCO-mini", root=_root())
     merged = np.full(full.n_classes + 1, 2, dtype=np.int8)

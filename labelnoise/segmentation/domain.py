@@ -20,6 +20,7 @@ from labelnoise.core.validation import InputError
 from labelnoise.segmentation.dataset import MaskDataset
 from labelnoise.segmentation.detectors import DETECTORS
 from labelnoise.segmentation.noise import NOISES
+from labelnoise.segmentation.repaint import share_of_wrong_objects
 from labelnoise.segmentation.trainers import TRAINERS
 
 if TYPE_CHECKING:
@@ -101,9 +102,10 @@ class SegmentationDomain(Domain):
         return "mean_iou"
 
     def corrupt_alike(self, dataset: Dataset, *, seed: int) -> tuple[Dataset, Corruption]:
-        """As many wrong pixels as the data have, along outlines and at objects as simulators of mask noise err.
+        """As many wrong pixels on as many objects as the data have, along outlines as simulators of mask noise err.
 
-        Pixels drawn one by one would be no noise that anybody draws or any network minds.
+        Pixels drawn one by one would be no noise that anybody draws or any network minds. Where so few objects cannot
+        hold that many wrong pixels, twice as many are hit, and so on.
         """
         assert isinstance(dataset, MaskDataset)
         if dataset.true is None or dataset.is_wrong is None:
@@ -119,7 +121,14 @@ class SegmentationDomain(Domain):
             true=None,
             true_objects=None,
         )
-        return self.corrupt(clean, kind="relative", rate=rate, seed=seed)
+        share = max(share_of_wrong_objects(dataset), 1e-6)
+        while True:
+            try:
+                return self.corrupt(clean, kind="relative", rate=rate, seed=seed, share=share)
+            except InputError:
+                if share == 1:
+                    raise
+                share = min(1.0, 2 * share)
 
     def describe(self, dataset: Dataset) -> dict[str, Any]:
         """Images, pixels per class and objects; where the truth is known, how good the labels are.

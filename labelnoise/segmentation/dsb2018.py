@@ -19,7 +19,7 @@ __all__ = ["CLASSES", "read_dsb2018"]
 CLASSES = ("background", "nucleus")
 
 
-def read_dsb2018(folder: str | Path) -> MaskDataset:
+def read_dsb2018(folder: str | Path, *, every: int = 1) -> MaskDataset:
     """Read real annotation errors: ``orig`` is given, ``fixed`` is true.
 
     Images that the volunteers removed altogether have no truth and are left out; ``meta["removed"]`` names them.
@@ -28,6 +28,8 @@ def read_dsb2018(folder: str | Path) -> MaskDataset:
     ----------
     folder : str or Path
         With ``images``, ``orig`` and ``fixed``: PNGs of object ids (0 is background) by the same stem.
+    every : int
+        Read one image in so many, in the order of their names.
 
     Returns
     -------
@@ -51,7 +53,7 @@ def read_dsb2018(folder: str | Path) -> MaskDataset:
     images = files_by_stem(base / "images", IMAGE_ENDINGS)
     if not released or not fixed:
         raise InputError(f"{base} lacks masks in orig/ or fixed/; this is no copy of the corrected nuclei.")
-    order = sorted(released.keys() & fixed.keys())
+    order = sorted(released.keys() & fixed.keys())[::every]
     fields: dict[str, Any] = {}
     masks: dict[str, list[NDArray[np.int8]]] = {}
     for what, files in (("objects", released), ("true_objects", fixed)):
@@ -64,7 +66,7 @@ def read_dsb2018(folder: str | Path) -> MaskDataset:
     return MaskDataset.from_masks(
         masks["objects"],
         CLASSES,
-        name="DSB2018",
+        name="DSB2018" if every == 1 else f"DSB2018, one image in {every}",
         true=masks["true_objects"],
         images=LazyImages([item for _, item in pair_by_stem(order, images, base / "images")]),
         image_ids=tuple(order),

@@ -61,7 +61,7 @@ def detect_objects(
     """
     started = time.process_time()
     if dataset.objects is None:
-        from labelnoise.segmentation.spatial_noise import objects_of_classes
+        from labelnoise.segmentation.repaint import objects_of_classes
 
         dataset = replace(
             dataset,

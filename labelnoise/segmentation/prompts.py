@@ -14,7 +14,7 @@ from labelnoise.segmentation.objects import MaskObject
 
 if TYPE_CHECKING:
     from labelnoise.segmentation.dataset import MaskDataset
-    from labelnoise.segmentation.spatial_noise import MaskCorruption
+    from labelnoise.segmentation.strength import MaskCorruption
 
 __all__ = [
     "CENTRES",

