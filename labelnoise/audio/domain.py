@@ -68,10 +68,9 @@ class AudioDomain(Domain):
         """
         noisy, made = super().corrupt(dataset, kind=kind, rate=rate, seed=seed, **options)
         assert isinstance(noisy, AudioDataset)
-        if kind == "out-of-vocabulary":
-            from labelnoise.audio.noise_clips import AudioCorruption, swap_with_sound
+        from labelnoise.audio.noise_clips import AudioCorruption, swap_with_sound
 
-            assert isinstance(made, AudioCorruption)
+        if isinstance(made, AudioCorruption):
             noisy = swap_with_sound(noisy, made)
         return noisy, made
 

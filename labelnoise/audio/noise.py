@@ -64,4 +64,13 @@ NOISES.add(
         "Clips labelled by their main event.",
         "Changes nothing where most clips have one tag.",
     ),
+    Entry(
+        "challenge-mix",
+        "labelnoise.audio.noise_challenge:challenge_mix",
+        "A curated part that is right beside a noisy part with errors in and out of the vocabulary and missing tags.",
+        "Fonseca et al. 2019, FSDKaggle2019 and FSDnoisy18k (the kinds of errors); shares are options",
+        "origin ~ curated share c by recording; of the noisy part a share r is hit: open with probability o, else closed",
+        "To try methods that know where a clip comes from (curated-only, noisy-then-curated, robust on the noisy part).",
+        "Both parts sound alike here; in the challenge they come from different sites, which costs as much as the noise.",
+    ),
 )

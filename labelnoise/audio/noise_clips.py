@@ -26,6 +26,7 @@ __all__ = [
     "drop_tags",
     "human_confusion",
     "keep_one_tag",
+    "leaving_classes",
     "out_of_vocabulary",
     "read_confusions",
     "swap_labels",
@@ -44,7 +45,7 @@ class AudioCorruption(Corruption):
 
     Attributes
     ----------
-    audio : LazyAudio
+    audio : LazyAudio, optional
         The clips as they are heard now.
     sound_of : ndarray of int64, shape (m,)
         The clip whose sound each clip has now, itself where nothing changed, -1 for a sound from a folder.
@@ -52,12 +53,15 @@ class AudioCorruption(Corruption):
         The true labels of the new sounds.
     class_names : tuple of str
         The classes of ``true``, one more than before where sounds are from a folder.
+    origin : ndarray of str, shape (m,), optional
+        Which part of the data each clip belongs to, where the noise makes parts.
     """
 
-    audio: LazyAudio
+    audio: LazyAudio | None
     sound_of: NDArray[np.int64]
     true: NDArray[Any]
     class_names: tuple[str, ...]
+    origin: NDArray[Any] | None = None
 
 
 def swap_labels(dataset: AudioDataset, rate: float, seed: int, *, exact: bool = False) -> Corruption:
@@ -254,7 +258,7 @@ def out_of_vocabulary(
         leaves, donors = np.zeros(m, dtype=bool), np.arange(len(sounds))
     else:
         sounds = []
-        leaves = np.isin(given, _outside_classes(dataset, outside, seed))
+        leaves = np.isin(given, leaving_classes(dataset, outside, seed))
         donors = np.flatnonzero(leaves)
         if not len(donors):
             raise InputError("No clip carries a class that leaves; there is no sound to take.")
@@ -306,6 +310,7 @@ def swap_with_sound(noisy: AudioDataset, made: AudioCorruption) -> AudioDataset:
         true=made.true,
         class_names=made.class_names,
         recordings=recordings,
+        origin=noisy.origin if made.origin is None else made.origin,
         groups=noisy.groups if noisy.multilabel else None,
     )
 
@@ -369,7 +374,20 @@ def _flat(made: Corruption) -> Corruption:
     )
 
 
-def _outside_classes(dataset: AudioDataset, outside: str | None, seed: int) -> list[int]:
+def leaving_classes(dataset: AudioDataset, outside: str | None, seed: int) -> list[int]:
+    """The classes that leave the vocabulary: those named, separated by commas, else a fifth, drawn.
+
+    Raises
+    ------
+    InputError
+        A class that does not exist, or fewer than two left.
+
+    Examples
+    --------
+    >>> from labelnoise.audio.embedded import events
+    >>> leaving_classes(events(), "bell, pluck", 0) == [events().class_names.index(c) for c in ("bell", "pluck")]
+    True
+    """
     k = dataset.n_classes
     if outside is None:
         n = max(round(k * _OUTSIDE_SHARE), 1)

@@ -83,8 +83,11 @@ def show_corruption(
 ) -> None:
     """Asked and realised rate, T, and where the data set went."""
     drawn = corruption.transition
-    realised = realised_transition(clean.given, noisy.given, clean.n_classes)
+    # What is under a label can change as well as the label: a clip of another sound.
+    now = clean.given if noisy.true is None else noisy.true
+    realised = realised_transition(now, noisy.given, noisy.n_classes)
     changed = int(np.count_nonzero(corruption.changed))
+    wrong = changed if noisy.is_wrong is None else int(noisy.is_wrong.sum())
     if as_json:
         print_json(
             {
@@ -92,9 +95,10 @@ def show_corruption(
                 **asked,
                 "realised_rate": float(corruption.rate),
                 **({"realised_rates": dict(corruption.rates)} if corruption.rates else {}),
-                "n_labelled": int(clean.labelled.sum()),
+                "n_labelled": int(noisy.labelled.sum()),
                 "n_changed": changed,
-                "class_names": list(clean.class_names),
+                "n_wrong": wrong,
+                "class_names": list(noisy.class_names),
                 "transition_drawn": None if drawn is None else np.asarray(drawn).tolist(),
                 "transition_realised": realised.tolist(),
                 "data_hash": noisy.content_hash(),
@@ -104,7 +108,7 @@ def show_corruption(
         )
         return
     print(
-        f"{changed:,} of {int(clean.labelled.sum()):,} labels of {printable(clean.name)} are wrong now: "
+        f"{wrong:,} of {int(noisy.labelled.sum()):,} labels of {printable(clean.name)} are wrong now: "
         f"rate {corruption.rate:.4f}, asked for {asked['rate']:g} ({asked['kind']})"
     )
     if corruption.rates:
@@ -113,7 +117,7 @@ def show_corruption(
         print(printable(note))
     if drawn is None or np.ndim(drawn) != 2:
         print("\nT[true, given], realised:")
-        _print_matrix(realised, clean.class_names)
+        _print_matrix(realised, noisy.class_names)
     else:
         print("\nT[true, given] that the labels were drawn from:")
         _print_matrix(np.asarray(drawn), clean.class_names)
