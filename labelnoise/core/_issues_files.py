@@ -116,7 +116,10 @@ def _write_csv(table: IssueTable, path: Path) -> list[Path]:
 
 def _csv_cells(column: NDArray[Any], kind: str) -> list[str]:
     if kind == "str":
-        return [guard(text) for text in column.tolist()]
+        texts = column.tolist()
+        # Classes, kinds and images repeat on every row.
+        guarded = {text: guard(text) for text in set(texts)}
+        return [guarded[text] for text in texts]
     if kind == "bool":
         return ["true" if value else "false" for value in column.tolist()]
     return ["" if value != value else repr(value) for value in column.tolist()]

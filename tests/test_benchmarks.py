@@ -1,0 +1,96 @@
+"""The one command for all figures of speed: its claims, and how they are read from what scripts print."""
+
+import importlib.util
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def load(name: str):
+    spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", ROOT / "benchmarks" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+claims = load("__main__")
+
+
+@pytest.mark.parametrize("claim", claims.CLAIMS, ids=lambda claim: claim.name)
+def test_a_claim_names_a_script_that_exists_and_one_figure(claim):
+    assert (ROOT / "benchmarks" / claim.command.split()[0]).is_file()
+    assert re.compile(claim.pattern).groups == 1
+
+
+def test_names_are_unique():
+    names = [claim.name for claim in claims.CLAIMS]
+    assert len(names) == len(set(names))
+
+
+def test_figures_are_read_and_judged():
+    text = (
+        "   units  annotators  rounds    cpu s  crowd-kit   faster  largest gap\n"
+        "  100000         100      10    0.183      2.310    12.6x      1.0e-10\n"
+        "  100000        1000      10    0.200      0.200     1.0x      1.0e-10\n"
+    )
+    one, two = claims.figures("core_crowd.py --cost", text)
+    assert (one["figure"], one["met"]) == (12.6, True)
+    assert (two["figure"], two["met"]) == (1.0, False)
+    memory, peak = "segmentation_detection.py --images 700", "peak 1,706 MiB"
+    assert claims.figures(memory, peak.replace(",", ""))[0]["met"] is True
+    assert claims.figures(memory, "peak 2100 MiB")[0]["met"] is False
+
+
+def test_a_figure_that_is_missing_is_said_to_be(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(claims, "run", lambda command: "")
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--only", "aum", "--page", "speed.md"])
+    assert claims.main() == 1
+    assert "not measured" in Path("speed.md").read_text()
+
+
+def test_nothing_to_measure_is_an_error(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--only", "no such thing"])
+    with pytest.raises(SystemExit) as stopped:
+        claims.main()
+    assert stopped.value.code == 2
+    assert "--list" in capsys.readouterr().err
+
+
+budget = load("budget")
+
+
+def test_every_piece_of_work_has_a_budget():
+    assert json.loads(budget.BUDGET.read_text()).keys() == budget.WORK.keys()
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in budget.WORK if name.startswith("core")] + ["graph: corrupt"]
+)
+def test_costs_stay_within_their_budget(name):
+    now = budget.in_fresh_process(name)
+    assert not budget.over_budget(now, json.loads(budget.BUDGET.read_text())[name])
+
+
+def test_more_calls_or_more_memory_than_allowed_are_named():
+    allowed = {"calls": 100, "mib": 2.0}
+    assert not budget.over_budget({"calls": 129, "mib": 2.5}, allowed)
+    assert budget.over_budget({"calls": 131, "mib": 2.5}, allowed) == ["calls 100 -> 131 (1.31x)"]
+    assert "mib" in budget.over_budget({"calls": 1, "mib": 2.7}, allowed)[0]
+    assert not budget.over_budget({"calls": 1, "mib": 0.4}, {"calls": 1, "mib": 0.1})
+
+
+def test_a_loop_in_the_package_is_counted_and_one_outside_is_not():
+    from labelnoise.core._issues_files import guard
+    from labelnoise.core.noise_matrices import symmetric_transition
+
+    few = budget._counted(lambda: symmetric_transition(3, 0.1))
+    assert few > 0
+    assert budget._counted(lambda: [len("") for _ in range(1000)]) == 0
+    assert budget._counted(lambda: [guard("=") for _ in range(1000)]) >= 1000
