@@ -223,12 +223,12 @@ _MEASURE_NAMES = {"entity_f1": "F1 of entities", "mean_iou": "mean IoU"}
 def opening_sections(summary: Mapping[str, Any]) -> list[Section]:
     """What can be said over all modalities."""
     standing, real = standing_tables(summary), real_tables(summary)
-    sections = []
+    rows, sections = summary["across"]["standing"], []
     if standing:
         sections.append(
             Section(
                 "across",
-                "Across modalities",
+                "Across modalities" if len({row["domain"] for row in rows}) > 1 else "All methods",
                 (
                     "Each row averages the settings that all competing methods of its part finished, with the lowest "
                     "and the highest of them. Rank 1 is best.",
