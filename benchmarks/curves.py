@@ -3,11 +3,10 @@
     python benchmarks/curves.py --json curves.jsonl [--domains graph,text] [--verbs detect] [--limit 300]
     python benchmarks/curves.py --json curves.jsonl --plot docs/figures/curves.svg --no-run
 
-Generated data (the embedded sets, larger) are saved as a user's files, and each verb runs on them as its own process, one
-thread: seconds and memory are those of a user's call, imports included. The first row of a modality, "help", is what a
-call costs that does nothing. Runs in the file are not repeated; one that takes longer than the limit is listed as such, and larger
-sizes of it are left out. The end prints how cost grows: the exponent between the two largest sizes, the cost of a call
-that does nothing taken off.
+Generated data (the embedded sets, larger) are saved as a user's files, and each verb runs on them as its own process,
+one thread: seconds and memory are those of a user's call, imports included. "help" is what a call costs that does
+nothing. Runs in the file are not repeated; one that takes longer than the limit is listed as such, and larger sizes of it are
+left out. The end prints how cost grows: the exponent between the two largest sizes, less the cost of "help".
 """
 
 from __future__ import annotations
