@@ -4,6 +4,7 @@ Needs $LABELNOISE_DATA with audio/esc50_fold4 and audio/esc50_crowd. Prints one 
 
     python experiments/audio_detection.py [--embeddings VECTORS.npy] [--seeds 10] [--subsets] [--outside]
     python experiments/audio_detection.py --crowd [--embeddings VECTORS.npy]
+    python experiments/audio_detection.py --cnn 40 [--seeds 3]        (a network on log-mel crops, epochs; no vectors)
     python experiments/audio_detection.py --scale 10000
 
 VECTORS.npy holds one row per clip of meta.csv, in its order.
@@ -17,6 +18,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,8 @@ from labelnoise.audio.dataset import AudioDataset
 from labelnoise.audio.domain import AudioDomain
 from labelnoise.audio.embedding import clip_embeddings
 from labelnoise.audio.esc50 import read_esc50, read_esc50_votes
+from labelnoise.audio.train_methods import train_audio
+from labelnoise.core.crossval import fold_ids
 from labelnoise.core.detection import Detection
 from labelnoise.core.random import generator
 
@@ -44,6 +48,9 @@ def main() -> None:
     parser.add_argument(
         "--crowd", action="store_true", help="listeners' votes on these clips, with and without sound"
     )
+    parser.add_argument(
+        "--cnn", type=int, default=0, help="judge by the small network, trained so many epochs, out of fold"
+    )
     parser.add_argument("--scale", type=int, default=0, help="time so many generated clips instead")
     arguments = parser.parse_args()
     if arguments.scale:
@@ -51,7 +58,7 @@ def main() -> None:
         return
     root = Path(os.environ["LABELNOISE_DATA"]) / "audio"
     data = read_esc50(root / "esc50_fold4")
-    vectors = clip_embeddings(data, arguments.embeddings)
+    vectors = None if arguments.cnn else clip_embeddings(data, arguments.embeddings)
     fold = np.flatnonzero(data.splits["fold-4"])
     if arguments.crowd:
         votes = root / "esc50_crowd" / "annotations.csv"
@@ -69,6 +76,10 @@ def main() -> None:
     for kind, options in kinds.items():
         for seed in range(arguments.seeds):
             rows = uneven(data, fold, seed) if arguments.subsets else fold
+            if vectors is None:
+                row = by_network(data.take(rows), arguments.cnn, kind, arguments.rate, seed, options)
+                print(json.dumps(row), flush=True)
+                continue
             row = one(data.take(rows), vectors[rows], kind, arguments.rate, seed, options)
             print(json.dumps(row), flush=True)
 
@@ -108,6 +119,29 @@ def one(data: AudioDataset, vectors: np.ndarray, kind: str, rate: float, seed: i
         "confident_auroc": round(auroc(wrong, 1 - plain.quality), 4),
         "confident_f1": round(2 * (plain.flagged & wrong).sum() / (plain.flagged.sum() + wrong.sum()), 3),
         "cpu_seconds": round(seconds, 2),
+    }
+
+
+def by_network(data: AudioDataset, epochs: int, kind: str, rate: float, seed: int, options: dict) -> dict:
+    """Corrupt, train the small network on four fifths of the recordings at a time, rank by the given label's probability."""
+    noisy, made = AudioDomain().corrupt(data, kind=kind, rate=rate, seed=seed, **options)
+    blind = replace(noisy, true=None, splits={})
+    started = time.process_time()
+    folds = fold_ids(blind.given, 5, seed=seed, groups=blind.recording_codes())
+    probs = np.zeros((data.n_clips, data.n_classes))
+    for fold in range(5):
+        held = folds == fold
+        trained = train_audio(
+            replace(blind, splits={"train": ~held, "test": held}), "plain", seed, epochs=epochs
+        )
+        probs[held] = trained.probs[held]
+    right = probs.argmax(axis=1) == data.given
+    return {
+        "noise": kind,
+        "seed": seed,
+        "auroc": round(auroc(made.changed, -probs[np.arange(len(probs)), noisy.given]), 4),
+        "accuracy": round(float(right.mean()), 3),
+        "cpu_seconds": round(time.process_time() - started, 1),
     }
 
 
