@@ -195,8 +195,9 @@ def _read_index(home: Path, n_mels: int) -> dict[str, Place]:
         for line in index.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 digest, start, frames = json.loads(line)
-                fits = start >= 0 and frames > 0 and start + frames * n_mels <= size
-            except (ValueError, TypeError):
+                fits = type(start) is int and type(frames) is int
+                fits = fits and start >= 0 and frames > 0 and start + frames * n_mels <= size
+            except (ValueError, TypeError, RecursionError):
                 continue  # the line that a kill cut off
             if fits:
                 known[str(digest)] = (path, start, frames)

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from labelnoise.audio.dataset import AudioDataset
 from labelnoise.audio.tables import UNKNOWN, encode_classes, encode_tags, find_audio, read_table
+from labelnoise.core.reading import read_json
 from labelnoise.core.validation import InputError
 
 __all__ = ["read_clips", "write_clips"]
@@ -285,10 +286,9 @@ def _read_splits(cells: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
 def _read_notes(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
-    try:
-        notes = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}); remove it.") from error
-    if not isinstance(notes, dict):
+    notes = read_json(path)
+    names = [notes.get(key) for key in ("tag_names", "class_names")] if isinstance(notes, dict) else [0]
+    listed = (isinstance(found, list) and all(isinstance(name, str) for name in found) for found in names)
+    if not all(fine or not found for fine, found in zip(listed, names)) or not isinstance(notes.get("meta", {}), dict):
         raise InputError(f"{path} is not what write_clips writes; remove it.")
-    return notes
+    return dict(notes)

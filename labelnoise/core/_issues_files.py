@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from labelnoise.core.files import check_output, flush_to_disk, replacing
 from labelnoise.core.issues import EXTENSIONS, IssueHeader, IssueTable, kind_of
+from labelnoise.core.reading import parse_json
 from labelnoise.core.validation import InputError
 
 FORMAT = "labelnoise issues"
@@ -162,8 +163,8 @@ def read_table(path: Path) -> IssueTable:
 def _open_envelope(text: str | bytes) -> tuple[IssueHeader, dict[str, str], int]:
     """Header, kinds of the columns and number of rows."""
     try:
-        value = json.loads(text)
-    except ValueError:
+        value = parse_json(text if isinstance(text, str) else text.decode("utf-8-sig"), "It")
+    except (InputError, UnicodeDecodeError):
         raise _Broken("its header is not JSON") from None
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise _Broken("its header is not that of a table of issues")
@@ -172,7 +173,7 @@ def _open_envelope(text: str | bytes) -> tuple[IssueHeader, dict[str, str], int]
         if not set(kinds.values()) <= {"int", "float", "bool", "str"}:
             raise _Broken("its header names unknown types of columns")
         return IssueHeader.from_json(value["header"]), kinds, int(value["n_rows"])
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         if isinstance(error, InputError | _Broken):
             raise
         raise _Broken(f"its header is damaged ({type(error).__name__}: {error})") from None
@@ -322,8 +323,8 @@ def _read_jsonl(path: Path) -> IssueTable:
         lists: dict[str, list[Any]] = {name: [] for name in kinds}
         for number, line in enumerate(file, start=2):
             try:
-                row = json.loads(line)
-            except ValueError:
+                row = parse_json(line, "It")
+            except InputError:
                 raise _Broken(f"line {number} is not JSON; the file was cut or altered") from None
             if not isinstance(row, dict) or list(row) != list(kinds):
                 raise _Broken(f"line {number} has other columns than the header announces")

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from labelnoise.core.files import replacing
+from labelnoise.core.reading import read_json
 from labelnoise.core.validation import InputError
 
 __all__ = ["cache_root", "fetch", "sha256_of"]
@@ -115,11 +116,11 @@ def _download(url: str, target: Path, known: str | None) -> None:
 
 
 def _read_lock(lock: Path) -> dict[str, str]:
-    try:
-        content = json.loads(lock.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not lock.exists():
         return {}
-    except (OSError, ValueError) as error:
+    try:
+        content = read_json(lock)
+    except InputError as error:
         raise InputError(
             f"The checksum record {lock} cannot be read ({error}); remove it to trust new downloads again."
         ) from error

@@ -177,7 +177,7 @@ def parse_experiment(text: str, *, name: str, domain: str) -> Experiment:
     """
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"The experiment {name!r} is not valid TOML: {error}.") from error
     for key in raw:
         choose(key, [*_REQUIRED, *_OPTIONAL], f"key in the experiment {name!r}:")

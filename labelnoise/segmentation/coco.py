@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelnoise.core.files import check_output, replacing
+from labelnoise.core.reading import read_json
 from labelnoise.core.validation import InputError
 from labelnoise.segmentation.dataset import MaskDataset
 from labelnoise.segmentation.images import LazyImages, image_size
@@ -266,12 +267,7 @@ def _masks() -> Any:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"There is no file {str(path)!r}; check the path.") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is not a JSON file ({error}); copy it again.") from error
+    content = read_json(path)
     if not isinstance(content, dict):
         raise InputError(f"{path} is no COCO instances file; it holds a {type(content).__name__}.")
     return content

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from labelnoise.core.files import check_output, replacing
+from labelnoise.core.reading import parse_json
 from labelnoise.core.validation import InputError
 from labelnoise.text.characters import Characters, TextRecord, from_records, trimmed
 from labelnoise.text.conll import read_text_file
@@ -134,10 +135,7 @@ def load_json(text: str, where: str) -> Any:
     InputError
         No JSON, or nested too deeply.
     """
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where} is not JSON ({error}); write one object per line.") from error
+    return parse_json(text, where, fix="write one object per line")
 
 
 def _text_key(record: Any) -> str | None:
