@@ -208,7 +208,7 @@ TARGETS = [
     Target("text.noisebench", noisebench, _public("noisebench-crowd", "annotations"),
            ("labelnoise.text.noisebench:read_noisebench",), _names("noisebench"), use=_USE),
     *(
-        Target(f"text.public-{stem}", lambda name=name: _published(name), _public(name), (_CONLL,), _names(stem), use=None if stem == "noisyner" else _USE)
+        Target(f"text.public-{stem}", lambda name=name: _published(name), _public(name), (_CONLL,), _names(stem), use=use_dataset("text", "", copy=False))
         for stem, name in (("noisyner", "noisyner-1"), ("wnut17", "wnut17"), ("uner", "uner-ewt"),
                            ("wikiann", "wikiann-en"), ("conll", "conll03-en"))
     ),

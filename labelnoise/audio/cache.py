@@ -56,7 +56,9 @@ class CachedFeatures(Sequence[NDArray[np.float16]]):
             return CachedFeatures(self._places[index], self.n_mels)
         path, start, frames = self._places[index]
         if path not in self._maps:
-            self._maps[path] = np.memmap(path, dtype=np.float16, mode="r")
+            # A killed run may have left half a number at the end, so the length is said.
+            whole = path.stat().st_size // 2
+            self._maps[path] = np.memmap(path, dtype=np.float16, mode="r", shape=(whole,))
         return self._maps[path][start : start + frames * self.n_mels].reshape(frames, self.n_mels)
 
 

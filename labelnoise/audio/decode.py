@@ -19,6 +19,8 @@ __all__ = ["AUDIO_ENDINGS", "LazyAudio", "check_wave", "read_audio", "resample"]
 AUDIO_ENDINGS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff")
 #: Bytes of decoded sound that `LazyAudio` keeps by default: 64 MiB.
 CACHE_BYTES = 64 << 20
+#: Samples that are decoded at a time.
+_BLOCK = 1 << 20
 
 Wave = NDArray[np.float32]
 
@@ -71,7 +73,11 @@ def read_audio(path: str | Path, sample_rate: int | None = None) -> tuple[Wave, 
         with library.SoundFile(path) as file:
             native, announced = int(file.samplerate), int(file.frames)
             # Channels in one array (samples, channels); a mono file needs no mean.
-            wave = file.read(dtype="float32", always_2d=True)
+            # Block by block: a header of a few bytes may announce hours of sound.
+            blocks = [file.read(_BLOCK, dtype="float32", always_2d=True)]
+            while len(blocks[-1]) == _BLOCK:
+                blocks.append(file.read(_BLOCK, dtype="float32", always_2d=True))
+            wave = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
     except (library.LibsndfileError, RuntimeError, OSError) as error:
         raise InputError(f"{path} is not a sound file that can be read ({error}); copy it again.") from error
     # Headers of MP3 and of streams only estimate their length.

@@ -287,8 +287,10 @@ def _read_notes(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     notes = read_json(path)
-    names = [notes.get(key) for key in ("tag_names", "class_names")] if isinstance(notes, dict) else [0]
-    listed = (isinstance(found, list) and all(isinstance(name, str) for name in found) for found in names)
-    if not all(fine or not found for fine, found in zip(listed, names)) or not isinstance(notes.get("meta", {}), dict):
+    sound = isinstance(notes, dict) and isinstance(notes.get("meta", {}), dict)
+    for key in ("tag_names", "class_names") if sound else ():
+        names = notes.get(key) or []
+        sound = sound and isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not sound:
         raise InputError(f"{path} is not what write_clips writes; remove it.")
     return dict(notes)

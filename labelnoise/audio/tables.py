@@ -123,6 +123,8 @@ def encode_tags(
     if not tag_names:
         raise InputError(f"{where} names no tag; give at least one clip a tag.")
     place = {name: k for k, name in enumerate(tag_names)}
+    if len(place) < len(tag_names):
+        raise InputError(f"{where} has two tags of one name; give each a name of its own.")
     tags = np.zeros((len(rows), len(place)), dtype=np.int8)
     for i, row in enumerate(rows):
         for tag in row:

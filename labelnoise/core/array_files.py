@@ -70,7 +70,7 @@ def read_npy(path: str | Path, *, mapped: bool = False, what: str = "The file") 
             file.seek(0)
             found = _array(file, os.fstat(file.fileno()).st_size, str(path) if mapped else None)
     except FileNotFoundError as error:
-        raise InputError(f"{what} {str(path)!r} is not there; check the path.") from error
+        raise InputError(f"{what} {str(path)!r} cannot be read: there is none; check the path.") from error
     except Exception as error:  # a header is a Python literal, which can be wrong in any way
         raise InputError(f"{what} {str(path)!r} cannot be read ({_said(error)}); {_FIX}.") from error
     return found
@@ -98,6 +98,8 @@ def read_npz(path: str | Path, *, what: str = "The file") -> dict[str, NDArray[A
         with open(path, "rb") as file:
             if file.read(6) == b"\x93NUMPY":
                 raise _Damaged("it holds one bare array without a name")
+        if not zipfile.is_zipfile(path):
+            raise _Damaged("it is no zip archive, or cut off")
         check_archive(path)
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():

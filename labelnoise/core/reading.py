@@ -102,7 +102,7 @@ def parse_json(text: str, where: str, *, fix: str = "write it anew") -> Any:
     except UnicodeEncodeError:
         raise InputError(f"{where} holds half a character (a lone surrogate); {fix}.") from None
     except ValueError as error:
-        raise InputError(f"{where} is not JSON ({str(error)[:200]}); {fix}.") from error
+        raise InputError(f"{where} cannot be read as JSON ({str(error)[:200]}); {fix}.") from error
     return value
 
 

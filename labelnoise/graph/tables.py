@@ -190,17 +190,28 @@ def _find_edges(nodes: Path) -> Path:
 def _read_facts(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
-    facts = read_json(path)
+    try:
+        facts = read_json(path)
+    except InputError as error:
+        raise InputError(f"{path} is damaged ({error}); remove it, the tables are enough.") from error
     features = facts.get("features", {}) if isinstance(facts, dict) else None
     whole = isinstance(features, dict) and features.get("dtype", "float64") in ("float32", "float64")
     for key, kind in (("class_names", list), ("meta", dict), ("groups", list), ("name", str), ("source", str)):
         whole = whole and isinstance(facts.get(key), kind | None)
     if not whole:
-        raise InputError(f"{path} holds something else than the facts of a graph; remove it, the tables are enough.")
+        raise InputError(f"{path} is damaged (unexpected content); remove it, the tables are enough.")
     return dict(facts)
 
 
 def _read_table(path: Path) -> pyarrow.Table:
+    table = _parsed(path)
+    names = table.column_names
+    if len(set(names)) < len(names):
+        raise InputError(f"{path} has two columns {max(names, key=names.count)!r}; give each a name of its own.")
+    return table
+
+
+def _parsed(path: Path) -> pyarrow.Table:
     import pyarrow
     from pyarrow import csv, parquet
 

@@ -307,7 +307,13 @@ def parse_grid(raw: Mapping[str, Any], *, where: str = "the grid") -> Grid:
                             method_options=method_options,
                             task=task,
                         )
-                        cells.setdefault(canonical_json(cell.to_json()), cell)
+                        try:
+                            key = canonical_json(cell.to_json())
+                        except (TypeError, ValueError) as error:
+                            raise InputError(
+                                f"{place} has an option that is no text, finite number, list or table ({error}); correct it."
+                            ) from error
+                        cells.setdefault(key, cell)
     if not cells:
         raise InputError(
             f"{where} holds no cell; add at least one block with a data set, a noise and a method."

@@ -144,6 +144,12 @@ _RECORD = {
         "peak_rss_mib": _or_none(_number),
     },
     "versions": _map_of(_text),
-    "hardware": _options,
+    "hardware": {
+        "cpu": _text,
+        "cores": _or_none(_count),
+        "memory_gib": _or_none(_number),
+        "gpu": _or_none(_text),
+        "system": _text,
+    },
     "finished": _text,
 }

@@ -89,8 +89,10 @@ class Provenance:
         InputError
             A missing or damaged file, or one of another kind.
         """
-        value = read_json(path, fix="apply writes it beside the corrected data")
+        if not path.exists():
+            raise InputError(f"There is no file {str(path)!r}; apply writes it beside the corrected data.")
         try:
+            value = read_json(path)
             if value["format"] != _FORMAT or value["version"] != _VERSION:
                 raise ValueError("another kind of file")
             changes = tuple(
