@@ -29,13 +29,11 @@ sys.path[0] = str(HERE.parent)
 
 
 def main() -> int:
-    if sys.argv[1:2] == ["--child"]:
-        from fuzz.run import child
-
-        return child(sys.argv[2:])
     from fuzz.targets import TARGETS
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", nargs="+", default=list(TARGETS), metavar="NAME")
     parser.add_argument("--count", type=int, default=20_000, help="inputs for each target")
     parser.add_argument("--seed", type=int, default=0)
@@ -66,7 +64,8 @@ def main() -> int:
         done = known.get(name)
         if done is None or done["count"] < asked.count:
             start = time.monotonic()
-            tally = fuzz(TARGETS[name], asked.count, asked.seed, asked.keep)
+            keep = asked.keep.resolve() if asked.keep else None
+            tally = fuzz(TARGETS[name], asked.count, asked.seed, keep)
             done = {"count": asked.count, "seconds": round(time.monotonic() - start, 1), **vars(tally)}
             known[name] = done
             if asked.json:

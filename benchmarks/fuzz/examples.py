@@ -13,7 +13,9 @@ from fuzz.mutate import Files
 def files_of(folder: Path) -> Files:
     """All files below a folder, by their relative path."""
     return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
     }
 
 
@@ -36,7 +38,9 @@ def news() -> Any:
     data = all_news()
     tags = encode(data.given, data.types, starts=data.starts)
     rows = [slice(int(a), int(b)) for a, b in zip(data.starts[:14], data.starts[1:15])]
-    return from_sentences([list(data.tokens[row]) for row in rows], [list(tags[row]) for row in rows], name="news")
+    return from_sentences(
+        [list(data.tokens[row]) for row in rows], [list(tags[row]) for row in rows], name="news"
+    )
 
 
 def table(*rows: str) -> bytes:

@@ -19,10 +19,40 @@ from typing import Any
 Files = dict[str, bytes]
 
 #: Whole numbers at which counters, lengths and indices break.
-NUMBERS = (0, 1, -1, 2, 127, 128, 255, 256, -128, 32767, 65535, 65536, 2**24, 2**31 - 1, 2**31, -(2**31), 2**32 - 1)
+NUMBERS = (
+    0,
+    1,
+    -1,
+    2,
+    127,
+    128,
+    255,
+    256,
+    -128,
+    32767,
+    65535,
+    65536,
+    2**24,
+    2**31 - 1,
+    2**31,
+    -(2**31),
+    2**32 - 1,
+)
 NUMBERS += (2**32, 15_000_000_000, 2**53, 2**62, 2**63 - 1, 2**63, -(2**63), 2**64 - 1, 2**64, 10**30)
 #: Numbers as texts hold them.
-NUMERALS = (*map(str, NUMBERS), "NaN", "nan", "inf", "-inf", "Infinity", "1e309", "-1e309", "1e-400", "0.5", "-0.0")
+NUMERALS = (
+    *map(str, NUMBERS),
+    "NaN",
+    "nan",
+    "inf",
+    "-inf",
+    "Infinity",
+    "1e309",
+    "-1e309",
+    "1e-400",
+    "0.5",
+    "-0.0",
+)
 NUMERALS += ("1_000", "٣", "1,5", "0x10", "", " ", "True", "null", "9" * 5000, "--1", "+1", "1e5", "²")
 #: Texts that something down the line may take for more than a text.
 TEXTS = (
@@ -63,7 +93,16 @@ def changed(name: str, content: bytes, rng: random.Random) -> bytes:
         own = (byte_change,)
     try:
         return rng.choice(own)(content, rng)
-    except (ValueError, KeyError, IndexError, TypeError, struct.error, zlib.error, zipfile.BadZipFile, RecursionError):
+    except (
+        ValueError,
+        KeyError,
+        IndexError,
+        TypeError,
+        struct.error,
+        zlib.error,
+        zipfile.BadZipFile,
+        RecursionError,
+    ):
         # It is malformed already, so that its parts cannot be told.
         return byte_change(content, rng)
 
@@ -82,7 +121,9 @@ def byte_change(content: bytes, rng: random.Random) -> bytes:
             if data:
                 data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
     elif kind == 1 and data:
-        data[at % len(data)] = rng.choice((0, 1, 9, 10, 13, 0x20, 0x22, 0x2C, 0x7F, 0x80, 0xC0, 0xED, 0xFE, 0xFF))
+        data[at % len(data)] = rng.choice(
+            (0, 1, 9, 10, 13, 0x20, 0x22, 0x2C, 0x7F, 0x80, 0xC0, 0xED, 0xFE, 0xFF)
+        )
     elif kind == 2:
         del data[at:]
     elif kind == 3:
@@ -97,7 +138,11 @@ def byte_change(content: bytes, rng: random.Random) -> bytes:
     elif kind == 7:
         data += rng.choice((b"\x00", b"\n", b"\x1a", bytes(data), rng.randbytes(100)))
     elif kind == 8:
-        data = bytearray(rng.choice((b"\x00", b"", b"\xff\xfe", b"PK\x03\x04", b"PK\x05\x06" + bytes(18), rng.randbytes(60))))
+        data = bytearray(
+            rng.choice(
+                (b"\x00", b"", b"\xff\xfe", b"PK\x03\x04", b"PK\x05\x06" + bytes(18), rng.randbytes(60))
+            )
+        )
     elif kind == 9:
         data[at : at + span] = bytes(span)
     else:
@@ -126,10 +171,24 @@ def text_change(content: bytes, rng: random.Random) -> bytes:
     if kind == 2:
         return rng.choice((b"\xef\xbb\xbf", b"\xff\xfe", b"\x00", b"\n\n", b"\xc3", b"#", b'"')) + content
     if kind == 3:
-        return content.replace(b"\n", rng.choice((b"\r", b"\r\n", b"\n\n", b"", b"\x0b", b"\xc2\x85", b"\xe2\x80\xa8")))
+        return content.replace(
+            b"\n", rng.choice((b"\r", b"\r\n", b"\n\n", b"", b"\x0b", b"\xc2\x85", b"\xe2\x80\xa8"))
+        )
     if kind == 4:
         at = rng.randrange(len(content) + 1)
-        junk = (b"\x00", b"\xed\xa0\x80", b"\xe9", b"\xf0\x9f\x98", b'"', b"\n", b"\r", b"\t", b",", b";", b"\x1b[2J")
+        junk = (
+            b"\x00",
+            b"\xed\xa0\x80",
+            b"\xe9",
+            b"\xf0\x9f\x98",
+            b'"',
+            b"\n",
+            b"\r",
+            b"\t",
+            b",",
+            b";",
+            b"\x1b[2J",
+        )
         return content[:at] + rng.choice(junk) + content[at:]
     if kind == 5:
         try:
@@ -283,10 +342,36 @@ def npy_change(content: bytes, rng: random.Random) -> bytes:
         shape = ", ".join(str(rng.choice((*NUMBERS, 3, 4))) for _ in range(rng.randint(1, 3)))
         header = re.sub(r"\([^)]*\)", f"({shape},)", header)
     elif kind == 1:
-        types = ("<i8", ">i8", "|O", "<U0", "<U9", "<U100000000", "|S0", "|V8", "<f8", "<f2", "<c16", "|b1", "<M8[s]", "|i1", "zz", "")
+        types = (
+            "<i8",
+            ">i8",
+            "|O",
+            "<U0",
+            "<U9",
+            "<U100000000",
+            "|S0",
+            "|V8",
+            "<f8",
+            "<f2",
+            "<c16",
+            "|b1",
+            "<M8[s]",
+            "|i1",
+            "zz",
+            "",
+        )
         header = re.sub(r"'descr': '[^']*'", f"'descr': '{rng.choice(types)}'", header)
     elif kind == 2:
-        odd = ("{}", "[", "(" * 300, "[" * 5000, "None", "{'descr': [('a', '<i8')], 'fortran_order': False, 'shape': (2,)}", "1e999", "9" * 5000)
+        odd = (
+            "{}",
+            "[",
+            "(" * 300,
+            "[" * 5000,
+            "None",
+            "{'descr': [('a', '<i8')], 'fortran_order': False, 'shape': (2,)}",
+            "1e999",
+            "9" * 5000,
+        )
         header = rng.choice(odd)
     elif kind == 3:
         header = text_change(header.encode(), rng).decode("latin1")
@@ -308,7 +393,17 @@ def zip_change(content: bytes, rng: random.Random) -> bytes:
     elif kind == 1:
         members.append((name, rng.choice(members)[1]))
     elif kind == 2:
-        names = ("../x.npy", "/etc/x", "..\\x", "a\x00b", "x" * 300, "", rng.choice(members)[0], "y.npy", "🙂.npy")
+        names = (
+            "../x.npy",
+            "/etc/x",
+            "..\\x",
+            "a\x00b",
+            "x" * 300,
+            "",
+            rng.choice(members)[0],
+            "y.npy",
+            "🙂.npy",
+        )
         members[at] = (rng.choice(names), data)
     elif kind == 3:
         members[at] = (name, data + bytes(rng.choice((10, 5_000_000))))
@@ -349,13 +444,19 @@ def png_change(content: bytes, rng: random.Random) -> bytes:
         chunks = [chunk for chunk in chunks if chunk[0] != b"IDAT"]
         chunks.insert(-1, [b"IDAT", zlib.compress(rows)])
     elif kind == 3:
-        extra = (b"PLTE" + bytes(7), b"tRNS\x00\x01", b"iCCPx\x00\x00x", b"zTXta\x00\x00" + zlib.compress(bytes(100_000)))
+        extra = (
+            b"PLTE" + bytes(7),
+            b"tRNS\x00\x01",
+            b"iCCPx\x00\x00x",
+            b"zTXta\x00\x00" + zlib.compress(bytes(100_000)),
+        )
         chosen = rng.choice(extra)
         chunks.insert(rng.randrange(len(chunks) + 1), [chosen[:4], chosen[4:]])
     else:
         chunks[place][1] = byte_change(chunks[place][1], rng)
     body = b"".join(
-        struct.pack(">I", len(data)) + what + data + struct.pack(">I", zlib.crc32(what + data)) for what, data in chunks
+        struct.pack(">I", len(data)) + what + data + struct.pack(">I", zlib.crc32(what + data))
+        for what, data in chunks
     )
     return content[:8] + body
 

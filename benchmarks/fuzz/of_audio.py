@@ -20,7 +20,22 @@ from fuzz.target import Target, use_dataset
 @cache
 def wav(samples: int = 800) -> bytes:
     wave = (np.sin(np.arange(samples) / 9) * 9000).astype("<i2").tobytes()
-    head = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + len(wave), b"WAVE", b"fmt ", 16, 1, 1, 8000, 16000, 2, 16, b"data", len(wave))
+    head = struct.pack(
+        "<4sI4s4sIHHIIHH4sI",
+        b"RIFF",
+        36 + len(wave),
+        b"WAVE",
+        b"fmt ",
+        16,
+        1,
+        1,
+        8000,
+        16000,
+        2,
+        16,
+        b"data",
+        len(wave),
+    )
     return head + wave
 
 
@@ -33,8 +48,17 @@ def _sound(kind: str) -> bytes:
 
 
 def classes() -> Files:
-    rows = ("file,label,true,origin,verified,recording,splits", "a.wav,dog,dog,web,yes,r1,train", "b.wav,rain,dog,web,no,r1,train;x")
-    return {"clips.csv": table(*rows, "sub/c.wav,,rain,own,1,r2,"), "a.wav": wav(), "b.wav": wav(), "sub/c.wav": wav()}
+    rows = (
+        "file,label,true,origin,verified,recording,splits",
+        "a.wav,dog,dog,web,yes,r1,train",
+        "b.wav,rain,dog,web,no,r1,train;x",
+    )
+    return {
+        "clips.csv": table(*rows, "sub/c.wav,,rain,own,1,r2,"),
+        "a.wav": wav(),
+        "b.wav": wav(),
+        "sub/c.wav": wav(),
+    }
 
 
 def tags() -> Files:
@@ -45,22 +69,36 @@ def tags() -> Files:
 
 def esc50() -> Files:
     rows = ["filename,fold,target,category,esc10,src_file,take"]
-    rows += [f"{1 + i % 2}-{i}-A-{i % 3}.wav,{1 + i % 2},{i % 3},{('dog', 'rain', 'door_wood_knock')[i % 3]},True,{i},A" for i in range(6)]
-    votes = ["recording,worker_id,prediction"] + [f"{1 + i % 2}-{i}-A.ogg,w{j},{('Dog', 'Rain')[j]}" for i in range(6) for j in range(2)]
+    rows += [
+        f"{1 + i % 2}-{i}-A-{i % 3}.wav,{1 + i % 2},{i % 3},{('dog', 'rain', 'door_wood_knock')[i % 3]},True,{i},A"
+        for i in range(6)
+    ]
+    votes = ["recording,worker_id,prediction"] + [
+        f"{1 + i % 2}-{i}-A.ogg,w{j},{('Dog', 'Rain')[j]}" for i in range(6) for j in range(2)
+    ]
     return {"meta.csv": table(*rows), "annotations.csv": table(*votes)}
 
 
 def fsdkaggle() -> Files:
     made = {"vocabulary.csv": table("0,Dog", "1,Rain")}
-    made["train_curated_post_competition.csv"] = table("fname,labels,freesound_id,license", "a.wav,Dog,12,CC", 'b.wav,"Dog,Rain",13,CC')
-    made["train_noisy_post_competition.csv"] = table("fname,labels,flickr_video_URL", "c.wav,Rain,http://f/videos/9@N0/1")
-    made["test_post_competition.csv"] = table("fname,labels,usage,freesound_id", "d.wav,Dog,Public,14", "e.wav,Rain,Private,15")
+    made["train_curated_post_competition.csv"] = table(
+        "fname,labels,freesound_id,license", "a.wav,Dog,12,CC", 'b.wav,"Dog,Rain",13,CC'
+    )
+    made["train_noisy_post_competition.csv"] = table(
+        "fname,labels,flickr_video_URL", "c.wav,Rain,http://f/videos/9@N0/1"
+    )
+    made["test_post_competition.csv"] = table(
+        "fname,labels,usage,freesound_id", "d.wav,Dog,Public,14", "e.wav,Rain,Private,15"
+    )
     return made
 
 
 def fsdnoisy() -> Files:
     head = "fname,label,manually_verified,noisy_small"
-    return {"FSDnoisy18k.meta/train.csv": table(head, "1.wav,Dog,1,0", "2.wav,Rain,0,1"), "FSDnoisy18k.meta/test.csv": table("fname,label", "3.wav,Dog")}
+    return {
+        "FSDnoisy18k.meta/train.csv": table(head, "1.wav,Dog,1,0", "2.wav,Rain,0,1"),
+        "FSDnoisy18k.meta/test.csv": table("fname,label", "3.wav,Dog"),
+    }
 
 
 def fsd50k() -> Files:
@@ -68,7 +106,9 @@ def fsd50k() -> Files:
     ratings = {"1": {"/m/a": [1.0, 0.5]}, "2": {"/m/b": [-1, 0], "/m/x": []}}
     return {
         f"{truth}/vocabulary.csv": table("0,Dog,/m/a", "1,Rain,/m/b"),
-        f"{truth}/dev.csv": table("fname,labels,mids,split", "1,Dog,/m/a,train", '2,"Dog,Rain","/m/a,/m/b",val'),
+        f"{truth}/dev.csv": table(
+            "fname,labels,mids,split", "1,Dog,/m/a,train", '2,"Dog,Rain","/m/a,/m/b",val'
+        ),
         f"{truth}/eval.csv": table("fname,labels,mids", "3,Rain,/m/b"),
         "FSD50K.metadata/pp_pnp_ratings_FSD50K.json": json.dumps(ratings).encode(),
     }
@@ -154,7 +194,11 @@ def _index(folder: Path) -> Any:
     return [part.shape for part in CachedFeatures(places, 64)]
 
 
-_CLIPS = ("labelnoise.audio.data:load_audio", "labelnoise.audio.files:read_clips", "labelnoise.audio.tables:read_table")
+_CLIPS = (
+    "labelnoise.audio.data:load_audio",
+    "labelnoise.audio.files:read_clips",
+    "labelnoise.audio.tables:read_table",
+)
 _USE = use_dataset("audio", "")
 
 TARGETS = [

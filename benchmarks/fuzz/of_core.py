@@ -24,7 +24,12 @@ def _issues() -> Any:
     from labelnoise.core.issues import IssueTable
 
     n = 8
-    data = Dataset(name="pets", given=np.arange(n) % 3, class_names=("cat", "dog", "=1+1"), unit_ids=np.array([f"u{i}" for i in range(n)]))
+    data = Dataset(
+        name="pets",
+        given=np.arange(n) % 3,
+        class_names=("cat", "dog", "=1+1"),
+        unit_ids=np.array([f"u{i}" for i in range(n)]),
+    )
     found = Detection(
         method="example", quality=np.linspace(0, 1, n), p_wrong=1 - np.linspace(0, 1, n), flagged=np.arange(n) < 5,
         suggested=(np.arange(n) + 1) % 3, confidence=np.full(n, 0.5), count=CountEstimate(3.0, 2.0, 4.0, 0.95, "x"),
@@ -76,7 +81,10 @@ def _use_issues(found: Any, folder: Path) -> None:
 
     from labelnoise.core.validation import InputError
 
-    for judged in (lambda: Suggestions.of(found, data), lambda: judge_table(found, replace(data, true=data.given))):
+    for judged in (
+        lambda: Suggestions.of(found, data),
+        lambda: judge_table(found, replace(data, true=data.given)),
+    ):
         with contextlib.suppress(InputError):
             judged()
 
@@ -124,12 +132,32 @@ def _read_provenance(folder: Path) -> Any:
 
 def review_tasks() -> Files:
     data = _issues()[0]
-    meta = {"labelnoise": {"domain": "graph", "dataset": "pets", "data_hash": data.content_hash(), "method": "m", "source": "", "units": [1]}}
+    meta = {
+        "labelnoise": {
+            "domain": "graph",
+            "dataset": "pets",
+            "data_hash": data.content_hash(),
+            "method": "m",
+            "source": "",
+            "units": [1],
+        }
+    }
     choice = {"type": "choices", "value": {"choices": ["cat"]}, "from_name": "l", "to_name": "t"}
     span = {"type": "labels", "value": {"start": 0, "end": 1, "text": "x", "labels": ["dog"]}}
     tasks = [
-        {"id": 3, "data": {"text": "x🙂y"}, "meta": meta, "annotations": [{"result": [choice], "lead_time": 2.5, "updated_at": "2026"}], "predictions": [{"result": [choice]}]},
-        {"id": 4, "data": {"text": "x🙂y"}, "meta": {"labelnoise": {**meta["labelnoise"], "units": [2]}}, "annotations": [{"result": [span]}]},
+        {
+            "id": 3,
+            "data": {"text": "x🙂y"},
+            "meta": meta,
+            "annotations": [{"result": [choice], "lead_time": 2.5, "updated_at": "2026"}],
+            "predictions": [{"result": [choice]}],
+        },
+        {
+            "id": 4,
+            "data": {"text": "x🙂y"},
+            "meta": {"labelnoise": {**meta["labelnoise"], "units": [2]}},
+            "annotations": [{"result": [span]}],
+        },
     ]
     return {"e.json": json.dumps(tasks).encode()}
 
@@ -204,7 +232,14 @@ def _records() -> list[dict[str, Any]]:
     raw = {
         "name": "one",
         "seeds": 1,
-        "block": [{"domain": "graph", "datasets": ["digits"], "methods": ["votes"], "noise": [{"kind": "pair", "rates": [0.1]}]}],
+        "block": [
+            {
+                "domain": "graph",
+                "datasets": ["digits"],
+                "methods": ["votes"],
+                "noise": [{"kind": "pair", "rates": [0.1]}],
+            }
+        ],
     }
     with tempfile.TemporaryDirectory() as home:
         store = run_bench(parse_grid(raw), Path(home), workers=1)

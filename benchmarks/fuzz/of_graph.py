@@ -159,7 +159,9 @@ TARGETS = [
         strategy=lambda: table_files(tables(".csv")),
     ),
     Target("graph.tsv", lambda: tables(".tsv"), _graph("nodes.tsv"), _TABLE, use=_USE),
-    Target("graph.parquet", lambda: tables(".parquet"), _graph(""), _TABLE, use=use_dataset("graph", ".parquet")),
+    Target(
+        "graph.parquet", lambda: tables(".parquet"), _graph(""), _TABLE, use=use_dataset("graph", ".parquet")
+    ),
     Target(
         "graph.facts",
         lambda: tables(".csv"),

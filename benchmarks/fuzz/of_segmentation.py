@@ -48,23 +48,37 @@ def _small() -> Any:
     images = [np.full((3, 4, 3), 90, np.uint8), np.full((3, 4), 0.5, np.float32)]
     masks = [np.sign(ids), 2 * np.sign(ids)]
     return MaskDataset.from_masks(
-        masks, ("sky", "tree", "é"), true=masks, objects=objects, images=images, splits={"train": np.array([True, False])}
+        masks,
+        ("sky", "tree", "é"),
+        true=masks,
+        objects=objects,
+        images=images,
+        splits={"train": np.array([True, False])},
     )
 
 
 def folder() -> Files:
-    return {name.removeprefix("m/"): content for name, content in written("segmentation", _small(), "m").items()}
+    return {
+        name.removeprefix("m/"): content for name, content in written("segmentation", _small(), "m").items()
+    }
 
 
 def maps() -> Files:
-    masks = {"masks/a.npy": npy(np.array([[0, 1, 255]])), "masks/b.png": png(), "classes.txt": b"road\ncar\nsky\n"}
+    masks = {
+        "masks/a.npy": npy(np.array([[0, 1, 255]])),
+        "masks/b.png": png(),
+        "classes.txt": b"road\ncar\nsky\n",
+    }
     return {**masks, "images/a.npy": npy(np.zeros((1, 3, 3), np.float32)), "images/b.png": png(colour=True)}
 
 
 def annotators() -> Files:
     made = {f"masks-{who}/{stem}.png": png() for who in ("ann", "bob", "cy") for stem in "xy"}
     del made["masks-cy/y.png"]
-    return {**made, "classes.json": json.dumps({"class_names": ["a", "b", "c"], "consensus": "majority"}).encode()}
+    return {
+        **made,
+        "classes.json": json.dumps({"class_names": ["a", "b", "c"], "consensus": "majority"}).encode(),
+    }
 
 
 def coco() -> Files:
@@ -77,10 +91,20 @@ def coco() -> Files:
 
     segmentations[2] = encode_mask(np.eye(8, 9, dtype=bool))
     content = {
-        "images": [{"id": 4, "file_name": "a.png", "height": 8, "width": 9}, {"id": 5, "file_name": "b.png", "height": 8, "width": 9}],
+        "images": [
+            {"id": 4, "file_name": "a.png", "height": 8, "width": 9},
+            {"id": 5, "file_name": "b.png", "height": 8, "width": 9},
+        ],
         "categories": [{"id": 1, "name": "cat"}, {"id": 18, "name": "dog"}],
         "annotations": [
-            {"id": i + 1, "image_id": 4 + i % 2, "category_id": (1, 18)[i % 2], "segmentation": one, "iscrowd": int(i == 1), "bbox": [0, 0, 1, 1]}
+            {
+                "id": i + 1,
+                "image_id": 4 + i % 2,
+                "category_id": (1, 18)[i % 2],
+                "segmentation": one,
+                "iscrowd": int(i == 1),
+                "bbox": [0, 0, 1, 1],
+            }
             for i, one in enumerate(segmentations)
         ],
     }
@@ -90,12 +114,20 @@ def coco() -> Files:
 def voc() -> Files:
     made: Files = {"ImageSets/Segmentation/train.txt": b"a\nb\n"}
     for stem in "ab":
-        made |= {f"JPEGImages/{stem}.png": png(colour=True), f"SegmentationClass/{stem}.png": png(), f"SegmentationObject/{stem}.png": png()}
+        made |= {
+            f"JPEGImages/{stem}.png": png(colour=True),
+            f"SegmentationClass/{stem}.png": png(),
+            f"SegmentationObject/{stem}.png": png(),
+        }
     return made
 
 
 def dsb() -> Files:
-    return {f"{part}/{stem}.png": png(colour=part == "images") for part in ("images", "orig", "fixed") for stem in "ab"} | {"index.json": b"{}"}
+    return {
+        f"{part}/{stem}.png": png(colour=part == "images")
+        for part in ("images", "orig", "fixed")
+        for stem in "ab"
+    } | {"index.json": b"{}"}
 
 
 def cityscapes() -> Files:
@@ -169,7 +201,9 @@ def _function(module: str, name: str, *more: Any) -> Any:
     def read(folder: Path) -> Any:
         import importlib
 
-        return _all_images(getattr(importlib.import_module(f"labelnoise.segmentation.{module}"), name)(folder, *more))
+        return _all_images(
+            getattr(importlib.import_module(f"labelnoise.segmentation.{module}"), name)(folder, *more)
+        )
 
     return read
 
@@ -209,7 +243,11 @@ def _probs(folder: Path) -> Any:
     return [of_image(i) for i in range(data.n_images)]
 
 
-_MASKS = ("labelnoise.segmentation.data:load_masks", "labelnoise.segmentation.files:read_masks", "labelnoise.segmentation.images:read_index_png")
+_MASKS = (
+    "labelnoise.segmentation.data:load_masks",
+    "labelnoise.segmentation.files:read_masks",
+    "labelnoise.segmentation.images:read_index_png",
+)
 _COCO = ("labelnoise.segmentation.coco:read_coco",)
 _USE = use_dataset("segmentation", "")
 _SEG = "labelnoise.segmentation"

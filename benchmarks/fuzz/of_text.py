@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import io
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fuzz.examples import files_of, news, table, written
+from fuzz.examples import news, table, written
 from fuzz.mutate import Files
 from fuzz.structured import json_files, line_files
 from fuzz.target import Target, use_dataset
 
-_LINES = ("EU B-ORG", "rejects O", "German B-MISC", "call O", "", "Peter B-PER", "Blackburn I-PER", "", "#tag O", ". O")
+_LINES = (
+    "EU B-ORG",
+    "rejects O",
+    "German B-MISC",
+    "call O",
+    "",
+    "Peter B-PER",
+    "Blackburn I-PER",
+    "",
+    "#tag O",
+    ". O",
+)
 
 
 def conll() -> Files:
@@ -22,11 +32,21 @@ def conll() -> Files:
 
 
 def splits() -> Files:
-    return {f"{split}.txt": table(*(line.replace(" ", "\t") for line in _LINES)) for split in ("train", "dev", "test")}
+    return {
+        f"{split}.txt": table(*(line.replace(" ", "\t") for line in _LINES))
+        for split in ("train", "dev", "test")
+    }
 
 
 def numbered() -> Files:
-    rows = ["# newdoc id = 1", "# text = EU rejects", "1-2\tEUr\t_\t_", "1\tEU\tB-ORG\tO", "2\trejects\tO\tO", ""]
+    rows = [
+        "# newdoc id = 1",
+        "# text = EU rejects",
+        "1-2\tEUr\t_\t_",
+        "1\tEU\tB-ORG\tO",
+        "2\trejects\tO\tO",
+        "",
+    ]
     rows += ["1\tPeter\tB-PER\t_", "2\tB\tI-PER\t_", "2.1\tx\t_\t_", ""]
     return {"a.conllu": table(*rows)}
 
@@ -44,7 +64,11 @@ def label_studio() -> Files:
 
     region = {"type": "labels", "id": "r", "value": {"start": 0, "end": 3, "text": "Ada", "labels": ["PER"]}}
     tasks = [
-        {"id": 7, "data": {"text": "Ada left 🙂 Rome."}, "annotations": [{"result": [region], "was_cancelled": False}]},
+        {
+            "id": 7,
+            "data": {"text": "Ada left 🙂 Rome."},
+            "annotations": [{"result": [region], "was_cancelled": False}],
+        },
         {"id": 8, "data": {"text": "Nobody."}, "annotations": []},
     ]
     return {"a.json": json.dumps(tasks, indent=2).encode()}
@@ -54,7 +78,11 @@ def label_studio_min() -> Files:
     import json
 
     label = [{"start": 0, "end": 3, "text": "Ada", "labels": ["PER"]}]
-    return {"a.json": json.dumps([{"text": "Ada left", "id": 1, "label": label}, {"text": "Go", "id": 2, "label": []}]).encode()}
+    return {
+        "a.json": json.dumps(
+            [{"text": "Ada left", "id": 1, "label": label}, {"text": "Go", "id": 2, "label": []}]
+        ).encode()
+    }
 
 
 def saved_folder() -> Files:
@@ -64,15 +92,43 @@ def saved_folder() -> Files:
     made: Files = {"dataset_dict.json": json.dumps({"splits": ["train", "test"]}).encode()}
     for split in ("train", "test"):
         made[f"{split}/data-00000-of-00001.arrow"] = written("text", news(), "a.arrow")["a.arrow"]
-        state = {"_data_files": [{"filename": "data-00000-of-00001.arrow"}], "_split": split, "_indices_data_files": None}
+        state = {
+            "_data_files": [{"filename": "data-00000-of-00001.arrow"}],
+            "_split": split,
+            "_indices_data_files": None,
+        }
         made[f"{split}/state.json"] = json.dumps(state).encode()
         made[f"{split}/dataset_info.json"] = b"{}"
     return made
 
 
 def noisebench() -> Files:
-    clean = table("-DOCSTART- O", "", "[TOK] B-LOC", "[TOK] O", "", "[TOK] O", "", "-DOCSTART- O", "", "[TOK] B-PER", "[TOK] I-PER")
-    words = table("-DOCSTART- O", "", "Rome B-LOC", "fell O", "", "1996-08-24 O", "", "-DOCSTART- O", "", "Ada B-PER", "L I-PER")
+    clean = table(
+        "-DOCSTART- O",
+        "",
+        "[TOK] B-LOC",
+        "[TOK] O",
+        "",
+        "[TOK] O",
+        "",
+        "-DOCSTART- O",
+        "",
+        "[TOK] B-PER",
+        "[TOK] I-PER",
+    )
+    words = table(
+        "-DOCSTART- O",
+        "",
+        "Rome B-LOC",
+        "fell O",
+        "",
+        "1996-08-24 O",
+        "",
+        "-DOCSTART- O",
+        "",
+        "Ada B-PER",
+        "L I-PER",
+    )
     index = table("docstart", "1", "2", "docstart", "4")
     return {"annotations/clean.traindev": clean, "annotations/noise_crowd.traindev": clean.replace(b"B-LOC", b"O"),
             "annotations/index.txt": index, "annotations/cleanconll.train": words}  # fmt: skip

@@ -6,15 +6,15 @@ import json
 import os
 import resource
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from fuzz.target import CPU_LIMIT, Tally, Target, attempt, input_of
-from fuzz.targets import TARGETS
 
 #: Bytes of address space beyond what a process holds when it starts: larger requests fail at once.
 ADDRESS_SPACE = 1 << 30
@@ -52,44 +52,60 @@ def _child(
 ) -> int:
     """One process; returns the number of the next input."""
     shared = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None, prefix="fuzz ü ") as home:
-        command = [sys.executable, str(Path(__file__).parent), "--child", target.name, mode, str(start)]
-        command += [str(stop), str(seed), home, str(keep or "")]
-        log = Path(home) / "errors"
-        with open(log, "wb") as errors:
-            child = subprocess.Popen(command, stdout=errors, stderr=errors)
-        progress = Path(home) / "progress"
-        last, since = "", time.monotonic()
-        while child.poll() is None:
-            time.sleep(0.05)
+    with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None, prefix="fuzz \u00fc ") as name:
+        home = Path(name)
+        # Once here and without a limit: what it imports, all later processes have.
+        attempt(target, target.files(), home, Tally(), "example")
+        sys.stdout.flush()
+        child = os.fork()
+        if child == 0:
+            _run(target, mode, start, stop, seed, home, keep)
+        progress = home / "progress"
+        last, since, status = "", time.monotonic(), None
+        while status is None:
+            time.sleep(0.02)
+            done, code = os.waitpid(child, os.WNOHANG)
             now = progress.read_text() if progress.exists() else ""
-            if now != last:
+            if done:
+                status = os.waitstatus_to_exitcode(code)
+            elif now != last:
                 last, since = now, time.monotonic()
-            elif time.monotonic() - since > STUCK * (4 if not now else 1):
-                child.kill()
-                child.wait()
-        done = Path(home) / "tally.json"
-        if done.exists():
-            tally.merge(json.loads(done.read_text()))
-        if child.returncode == 0:
+            elif time.monotonic() - since > STUCK:
+                os.kill(child, signal.SIGKILL)
+        if (home / "tally.json").exists():
+            tally.merge(json.loads((home / "tally.json").read_text()))
+        if status == 0:
             return stop
         # What the process counted until then is in the tally; the input that ended it is not.
-        at = int(last or start)
-        why = "hang in compiled code" if child.returncode == -9 else f"crash with {child.returncode}"
-        said = log.read_text(errors="replace").strip().splitlines()
+        at = int(now or start)
+        why = "hang in compiled code" if status == -signal.SIGKILL else f"crash with {status}"
+        said = (home / "errors").read_text(errors="replace").strip().splitlines()
         tally.add(why, said[-1][:200] if said else "", [mode, at])
         return at + 1
 
 
-def child(arguments: list[str]) -> int:
-    """The process that runs inputs; it writes its count before each input that could end it."""
-    name, mode, start, stop, seed, home, keep = arguments
-    target, folder = TARGETS[name], Path(home)
+def _run(
+    target: Target, mode: str, start: int, stop: int, seed: int, folder: Path, keep: Path | None
+) -> NoReturn:
+    """The process that runs inputs; it writes the number of each before it could be ended by it."""
+    try:
+        log = os.open(folder / "errors", os.O_WRONLY | os.O_CREAT)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        _inputs(target, mode, start, stop, seed, folder, keep)
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
+    os._exit(0)
+
+
+def _inputs(
+    target: Target, mode: str, start: int, stop: int, seed: int, folder: Path, keep: Path | None
+) -> None:
     example = target.files()
     tally = Tally()
     os.chdir(folder)
-    # Once without a limit: imports and caches are not the input's.
-    attempt(target, example, folder, Tally(), "example")
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + ADDRESS_SPACE, used + ADDRESS_SPACE))
 
@@ -98,19 +114,17 @@ def child(arguments: list[str]) -> int:
         before = sum(found[0] for found in tally.problems.values())
         attempt(target, files, folder, tally, [mode, number])
         if keep and sum(found[0] for found in tally.problems.values()) > before:
-            place = Path(keep) / target.name / f"{mode}-{number}"
+            place = keep / target.name / f"{mode}-{number}"
             if not place.exists():
                 shutil.copytree(folder / "in", place)
-        if number % 20 == 0:
-            _put(folder / "tally.json", json.dumps(vars(tally)))
+        # After each input: a crash at the next one must lose none.
+        _put(folder / "tally.json", json.dumps(vars(tally)))
 
     if mode == "mutated":
-        for number in range(int(start), int(stop)):
-            one(input_of(target, number, int(seed), example), number)
+        for number in range(start, stop):
+            one(input_of(target, number, seed, example), number)
     else:
-        _structured(target, int(stop), int(seed), one)
-    _put(folder / "tally.json", json.dumps(vars(tally)))
-    return 0
+        _structured(target, stop, seed, one)
 
 
 def _structured(target: Target, count: int, seed: int, one: Any) -> None:

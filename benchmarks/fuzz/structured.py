@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -10,21 +11,33 @@ from hypothesis import strategies as st
 from fuzz.mutate import NUMBERS, NUMERALS, TEXTS, Files
 
 _SCALARS = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.sampled_from(NUMBERS), st.floats(), st.text(max_size=20), st.sampled_from(TEXTS)
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.sampled_from(NUMBERS),
+    st.floats(),
+    st.text(max_size=20),
+    st.sampled_from(TEXTS),
 )
 _ANY = st.recursive(
     _SCALARS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=8,
 )
-_CELLS = st.one_of(st.sampled_from((*NUMERALS, *TEXTS)), st.text(max_size=12), st.integers().map(str), st.floats().map(str))
+_CELLS = st.one_of(
+    st.sampled_from((*NUMERALS, *TEXTS)), st.text(max_size=12), st.integers().map(str), st.floats().map(str)
+)
 
 
 def json_files(files: Files, name: str) -> Any:
     """The files with other values at one to three places of a JSON document, or of a line of JSON lines."""
     lines = name.endswith(".jsonl")
     content = files[name].decode()
-    documents = [json.loads(line) for line in content.splitlines() if line.strip()] if lines else [json.loads(content)]
+    documents = (
+        [json.loads(line) for line in content.splitlines() if line.strip()]
+        if lines
+        else [json.loads(content)]
+    )
     places = [(row, path) for row, document in enumerate(documents) for path in _paths(document)]
 
     def made(changes: list[tuple[tuple[int, tuple[Any, ...]], Any]], plain: bool) -> Files:
@@ -58,7 +71,11 @@ def table_files(files: Files, ending: str = ".csv") -> Any:
 def line_files(files: Files, name: str) -> Any:
     """The files with lines of any texts among the lines of a text file."""
     lines = files[name].decode().split("\n")
-    line = st.sampled_from(lines) | st.lists(_CELLS, max_size=5).map("\t".join) | st.lists(_CELLS, max_size=5).map(" ".join)
+    line = (
+        st.sampled_from(lines)
+        | st.lists(_CELLS, max_size=5).map("\t".join)
+        | st.lists(_CELLS, max_size=5).map(" ".join)
+    )
     text = st.lists(line, max_size=12).map(lambda found: "\n".join(found).encode("utf-8", "surrogatepass"))
     return text.map(lambda content: {**files, name: content})
 
@@ -75,8 +92,6 @@ def _paths(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 def _put(value: Any, path: tuple[Any, ...], new: Any) -> Any:
     if not path:
         return new
-    try:
+    with contextlib.suppress(KeyError, IndexError, TypeError):  # an earlier change took the place away
         value[path[0]] = _put(value[path[0]], path[1:], new)
-    except (KeyError, IndexError, TypeError):
-        pass  # an earlier change took the place away
     return value

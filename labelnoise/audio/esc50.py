@@ -48,7 +48,7 @@ def read_esc50(folder: Path) -> AudioDataset:
         )
     folds = np.array(table["fold"])
     # The first part of a file's name is its fold, the second the number of its recording.
-    recordings = table.get("src_file") or [name.split("-")[1:2] for name in table["filename"]]
+    recordings = table.get("src_file") or [(name.split("-") + [""])[1] for name in table["filename"]]
     if not all(recordings):
         raise InputError(f"{path} has file names without the number of their recording; get it again.")
     return AudioDataset.single(

@@ -61,7 +61,9 @@ def read_table(path: Path, names: Sequence[str] = ()) -> dict[str, list[str]]:
                 "in quotes."
             )
     if len(set(header)) < len(header):
-        raise InputError(f"{path} has two columns {max(header, key=header.count)!r}; give each a name of its own.")
+        raise InputError(
+            f"{path} has two columns {max(header, key=header.count)!r}; give each a name of its own."
+        )
     return _Columns(path, {name: [row[j].strip() for row in body] for j, name in enumerate(header)})
 
 

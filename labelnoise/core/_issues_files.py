@@ -351,5 +351,8 @@ def _checked(value: Any, kind: str, name: str, line: int) -> Any:
 def _typed(values: list[Any], kind: str) -> NDArray[Any]:
     dtype = {"int": np.int64, "float": np.float64, "bool": np.bool_, "str": object}[kind]
     column: NDArray[Any] = np.empty(len(values), dtype=dtype)
-    column[:] = values
+    try:
+        column[:] = values
+    except OverflowError:
+        raise _Broken("it holds a number that is too large") from None
     return column

@@ -117,9 +117,7 @@ def read_npz(path: str | Path, *, what: str = "The file") -> dict[str, NDArray[A
     except InputError:
         raise
     except Exception as error:  # zip, zlib, struct and header errors
-        raise InputError(
-            f"{what} {str(path)!r} is not a whole .npz file ({_said(error)}); {fix}."
-        ) from error
+        raise InputError(f"{what} {str(path)!r} is not a whole .npz file ({_said(error)}); {fix}.") from error
     return arrays
 
 

@@ -336,4 +336,4 @@ class NoiseModel:
         InputError
             No such file, no JSON, or no noise model.
         """
-        return cls.from_dict(read_json(path))
+        return cls.from_dict(read_json(Path(path)))

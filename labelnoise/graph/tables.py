@@ -196,7 +196,13 @@ def _read_facts(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} is damaged ({error}); remove it, the tables are enough.") from error
     features = facts.get("features", {}) if isinstance(facts, dict) else None
     whole = isinstance(features, dict) and features.get("dtype", "float64") in ("float32", "float64")
-    for key, kind in (("class_names", list), ("meta", dict), ("groups", list), ("name", str), ("source", str)):
+    for key, kind in (
+        ("class_names", list),
+        ("meta", dict),
+        ("groups", list),
+        ("name", str),
+        ("source", str),
+    ):
         whole = whole and isinstance(facts.get(key), kind | None)
     if not whole:
         raise InputError(f"{path} is damaged (unexpected content); remove it, the tables are enough.")
@@ -207,7 +213,9 @@ def _read_table(path: Path) -> pyarrow.Table:
     table = _parsed(path)
     names = table.column_names
     if len(set(names)) < len(names):
-        raise InputError(f"{path} has two columns {max(names, key=names.count)!r}; give each a name of its own.")
+        raise InputError(
+            f"{path} has two columns {max(names, key=names.count)!r}; give each a name of its own."
+        )
     return table
 
 

@@ -360,7 +360,9 @@ def _read_notes(folder: Path) -> dict[str, Any]:
     }
     wrong = [key for key, fine in sound.items() if not fine]
     if wrong:
-        raise InputError(f"{path} holds something else under {wrong[0]!r} than write_masks writes; leave it out.")
+        raise InputError(
+            f"{path} holds something else under {wrong[0]!r} than write_masks writes; leave it out."
+        )
     return dict(content)
 
 

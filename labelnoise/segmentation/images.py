@@ -96,7 +96,9 @@ def image_size(path: str | Path) -> tuple[int, int]:
     if path.suffix.lower() == ".npy":
         shape = read_npy(path, mapped=True).shape
         if len(shape) < 2:
-            raise InputError(f"{path} has shape {shape}; (height, width) or (height, width, channels) is needed.")
+            raise InputError(
+                f"{path} has shape {shape}; (height, width) or (height, width, channels) is needed."
+            )
         return int(shape[0]), int(shape[1])
     with _opened(path) as image:
         width, height = image.size
@@ -196,13 +198,15 @@ def _opened(path: Path) -> Any:
     except FileNotFoundError as error:
         raise InputError(f"There is no file {str(path)!r}; check the path.") from error
     except Exception as error:  # decoders of damaged files fail in any way
-        raise InputError(f"{path} is not an image that can be read ({_said(error)}); copy it again.") from error
+        raise InputError(
+            f"{path} is not an image that can be read ({_said(error)}); copy it again."
+        ) from error
     pixels, size = image.size[0] * image.size[1], path.stat().st_size
     if pixels > FREE_PIXELS and pixels > PIXELS_PER_BYTE * size:
         image.close()
         raise InputError(
-            f"{path} claims {image.size[0]:,} x {image.size[1]:,} pixels in {size:,} bytes; no picture is packed so tightly, "
-            "copy it again."
+            f"{path} claims {image.size[0]:,} x {image.size[1]:,} pixels in {size:,} bytes; no picture is packed "
+            "so tightly, copy it again."
         )
     return image
 

@@ -58,7 +58,11 @@ def read_segthor(folder: str | Path, *, only_labelled: bool = True) -> MaskDatas
         if labels is None:
             continue
         volume = np.asarray(_volume(labels))
-        if volume.ndim != 3 or volume.dtype.kind not in "iufb" or not np.isin(np.unique(volume), range(len(CLASSES))).all():
+        if (
+            volume.ndim != 3
+            or volume.dtype.kind not in "iufb"
+            or not np.isin(np.unique(volume), range(len(CLASSES))).all()
+        ):
             raise InputError(
                 f"{labels} is no volume of labels 0 to {len(CLASSES) - 1} (shape {volume.shape})."
             )

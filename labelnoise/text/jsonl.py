@@ -125,7 +125,9 @@ def _record(line: str, where: str) -> TextRecord:
         raise InputError(f"{where} has no 'text'; write an object with a text and its spans.")
     spans = record.get(_list_key(record)) or []
     if not isinstance(spans, list):
-        raise InputError(f"{where} has {str(spans)[:40]!r} where a list of spans should stand; write [] for none.")
+        raise InputError(
+            f"{where} has {str(spans)[:40]!r} where a list of spans should stand; write [] for none."
+        )
     found = [_span(item, where) for item in spans]
     return TextRecord(record[key], found, where, _tokens(record.get("tokens"), where))
 

@@ -92,7 +92,9 @@ def _matrix(value: Any) -> bool:
 
 
 def _bin(value: Any) -> bool:
-    if not isinstance(value, Mapping) or not all(_number(value.get(key)) for key in ("claimed", "wrong", "count")):
+    if not isinstance(value, Mapping) or not all(
+        _number(value.get(key)) for key in ("claimed", "wrong", "count")
+    ):
         return False
     return 0 <= value["claimed"] <= 1 and 0 <= value["wrong"] <= value["count"] and value["count"] >= 1
 

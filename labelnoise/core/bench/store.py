@@ -103,7 +103,10 @@ class Store:
             record = json.loads(text)
         except json.JSONDecodeError as error:
             raise DamagedCell(f"{key}.json is truncated or not JSON (line {error.lineno})") from error
-        except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
+        except (
+            ValueError,
+            RecursionError,
+        ) as error:  # a number of thousands of digits, thousands of brackets
             raise DamagedCell(f"{key}.json is no JSON that can be read ({type(error).__name__})") from error
         if not isinstance(record, dict) or "checksum" not in record or "determined_by" not in record:
             raise DamagedCell(f"{key}.json is not the record of a cell")
