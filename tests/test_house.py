@@ -136,7 +136,13 @@ def unsafe(text: str) -> list[str]:
 )
 def test_what_is_unsafe_is_seen(line: str) -> None:
     assert unsafe(line)
-    fine = ("model.eval()", "torch.load(p, weights_only=True)", "re.compile(x)", "subprocess.run(a)", "x = 'https://a.org'")
+    fine = (
+        "model.eval()",
+        "torch.load(p, weights_only=True)",
+        "re.compile(x)",
+        "subprocess.run(a)",
+        "x = 'https://a.org'",
+    )
     assert unsafe("\n".join(fine)) == []
 
 

@@ -168,6 +168,13 @@ def encode_classes(
     return np.array([place[cell] for cell in cells], dtype=np.int64), names
 
 
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
 def find_audio(files: Sequence[str], folders: Sequence[Path], sample_rate: int) -> LazyAudio | None:
     """The sound of clips, each in the first folder that holds it; None where no folder holds any.
 
@@ -176,7 +183,7 @@ def find_audio(files: Sequence[str], folders: Sequence[Path], sample_rate: int) 
     InputError
         Some of the clips are there and others are not.
     """
-    found = [next((base / name for base in folders if (base / name).is_file()), None) for name in files]
+    found = [next((base / name for base in folders if _is_there(base / name)), None) for name in files]
     there = [path for path in found if path is not None]
     if not there:
         return None

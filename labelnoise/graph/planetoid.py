@@ -163,7 +163,15 @@ _Reader: Any = pickle._Unpickler  # type: ignore[attr-defined]
 _CODES = (
     *(pickle.PROTO, pickle.STOP, pickle.GLOBAL, pickle.REDUCE, pickle.BUILD, pickle.MARK, pickle.FRAME),
     *(pickle.BINPUT, pickle.LONG_BINPUT, pickle.BINGET, pickle.LONG_BINGET, pickle.MEMOIZE),
-    *(pickle.NONE, pickle.NEWTRUE, pickle.NEWFALSE, pickle.BININT, pickle.BININT1, pickle.BININT2, pickle.LONG1),
+    *(
+        pickle.NONE,
+        pickle.NEWTRUE,
+        pickle.NEWFALSE,
+        pickle.BININT,
+        pickle.BININT1,
+        pickle.BININT2,
+        pickle.LONG1,
+    ),
     *(pickle.BINSTRING, pickle.SHORT_BINSTRING, pickle.BINUNICODE, pickle.BINBYTES, pickle.SHORT_BINBYTES),
     *(pickle.SHORT_BINUNICODE, pickle.STACK_GLOBAL, pickle.NEWOBJ),
     *(pickle.EMPTY_TUPLE, pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3),
@@ -200,7 +208,9 @@ class _InertReader(_Reader):  # type: ignore[misc]
     def _check_keys(keys: list[Any]) -> None:
         # The hash of a tuple that holds itself twice over, sixty times, takes as long as the universe is old.
         if not all(type(key) in (int, str) for key in keys):
-            raise InputError("the file holds a dictionary with other keys than numbers and names; download it again.")
+            raise InputError(
+                "the file holds a dictionary with other keys than numbers and names; download it again."
+            )
 
     dispatch[pickle.SETITEM[0]] = load_setitem
     dispatch[pickle.SETITEMS[0]] = load_setitems

@@ -115,6 +115,11 @@ def _masks_or_blank(
 
 def _objects(ids: NDArray[Any], classes: NDArray[Any]) -> tuple[MaskObject, ...]:
     """Objects with the class that most of their pixels carry; outlines (255) belong to none."""
+    if ids.shape != classes.shape:
+        raise InputError(
+            f"Masks of objects are {ids.shape[0]} x {ids.shape[1]} and those of classes {classes.shape[0]} x "
+            f"{classes.shape[1]}; copy both folders again."
+        )
     ids = np.where(ids == IGNORE, 0, ids)
     labels = {}
     for number in np.unique(ids[ids > 0]).tolist():
