@@ -98,8 +98,9 @@ def read_npz(path: str | Path, *, what: str = "The file") -> dict[str, NDArray[A
         with open(path, "rb") as file:
             if file.read(6) == b"\x93NUMPY":
                 raise _Damaged("it holds one bare array without a name")
-        if not zipfile.is_zipfile(path):
-            raise _Damaged("it is no zip archive, or cut off")
+            file.seek(0)
+            if file.read(2) != b"PK":
+                raise _Damaged("it is no zip archive")
         check_archive(path)
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():
@@ -209,7 +210,7 @@ def _array(file: IO[bytes], size: int, mapped: str | None = None) -> NDArray[Any
             f"{size - start:,} are there"
         )
     order: Any = "F" if fortran else "C"
-    if mapped is not None and count:
+    if mapped is not None and count and dtype.kind != "U":
         return np.memmap(mapped, dtype=dtype, mode="r", offset=start, shape=shape, order=order)
     if isinstance(file, io.BufferedReader) and dtype.itemsize:
         flat = np.fromfile(file, dtype, count)  # not through Python, which is many times slower
@@ -225,6 +226,10 @@ def _array(file: IO[bytes], size: int, mapped: str | None = None) -> NDArray[Any
                 raise _Damaged("it is cut off")
             raw[at : at + len(data)] = np.frombuffer(data, np.uint8)
             at += len(data)
+    if dtype.kind == "U" and flat.nbytes:
+        codes = flat.view(np.dtype(np.uint32).newbyteorder(dtype.byteorder))
+        if codes.max() > 0x10FFFF or ((codes >= 0xD800) & (codes < 0xE000)).any():
+            raise _Damaged("it holds numbers that are no characters where texts should stand")
     found: NDArray[Any] = flat.reshape(shape, order=order)
     return found
 

@@ -15,7 +15,6 @@ what           how
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -214,8 +213,15 @@ def _load_tensors(path: Path) -> Any:
         ) from error
     import pickle
 
-    if zipfile.is_zipfile(path):
-        check_archive(path)
+    with open(path, "rb") as file:
+        # The format of torch before 1.6 is a pickle from its first byte on.
+        zipped = file.read(4) == b"PK\x03\x04"
+    if not zipped:
+        raise InputError(
+            f"{path} is damaged or was saved by torch before 1.6; load it with the torch that wrote it and "
+            f"{_SAVE_AS_DICT}."
+        )
+    check_archive(path)
     try:
         # Sparse tensors are checked as well: with indices out of range compiled code would read what is not its own.
         checked = torch.sparse.check_sparse_tensor_invariants()

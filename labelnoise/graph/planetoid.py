@@ -120,7 +120,7 @@ def _as_one_hot(value: Any, path: Path) -> NDArray[Any]:
 def _read_index(path: Path) -> NDArray[np.int64]:
     try:
         return np.array(path.read_text(encoding="ascii").split(), dtype=np.int64)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         raise InputError(f"{path} does not hold one node number per line ({error}).") from error
 
 
@@ -130,7 +130,7 @@ def _edges(graph: Any, n: int, path: Path) -> NDArray[np.int64]:
         count = np.fromiter(map(len, graph.values()), np.int64, len(graph))
         source = np.repeat(np.fromiter(graph.keys(), np.int64, len(graph)), count)
         target = np.fromiter(chain.from_iterable(graph.values()), np.int64, int(count.sum()))
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path} does not hold a list of neighbours per node; download it again.") from error
     if len(source) and (min(source.min(), target.min()) < 0 or max(source.max(), target.max()) >= n):
         raise InputError(f"{path} names nodes outside 0 to {n - 1}; download all raw files again.")

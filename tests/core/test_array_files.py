@@ -58,6 +58,7 @@ def npy(shape: str, dtype: str = "<f8", body: bytes = b"") -> bytes:
         npy("(4.0,)", body=bytes(32)),
         npy("(True, 4)", body=bytes(32)),
         npy("(4,)", "|O", bytes(32)),
+        npy("(2, )", "<U9", b"x"),
         npy("(4,)", "|V8", bytes(32)),
         npy("(4,)", "<M8[s]", bytes(32)),
         npy("(((((", body=bytes(32)),
@@ -80,6 +81,13 @@ def test_refused_before_anything_is_allocated(
     (tmp_path / "a.npy").write_bytes(content)
     with pytest.raises(InputError, match="cannot be read .*; save it again"):
         read_npy(tmp_path / "a.npy", mapped=mapped)
+
+
+@pytest.mark.parametrize("code", [0x110000, 0xFFFFFFFF, 0xD800])
+def test_texts_are_made_of_characters(code: int, tmp_path: Path) -> None:
+    (tmp_path / "a.npy").write_bytes(npy("(1,)", "<U1", struct.pack("<I", code)))
+    with pytest.raises(InputError, match="no characters"):
+        read_npy(tmp_path / "a.npy")
 
 
 def test_a_member_that_asks_for_more_than_it_has(tmp_path: Path) -> None:
