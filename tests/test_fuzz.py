@@ -188,10 +188,6 @@ def test_mutations_change_every_format() -> None:
 
     for target in TARGETS.values():
         example = target.files()
-        changed = {
-            name
-            for n in range(60)
-            for name, content in mutated(example, random.Random(n)).items()
-            if example.get(name) != content
-        }
+        made = [mutated(example, random.Random(number)) for number in range(40)]
+        changed = {name for files in made for name in files if example.get(name) != files[name]}
         assert changed & example.keys(), target.name
