@@ -18,15 +18,13 @@ from labelnoise.core.issues import IssueTable
 from labelnoise.core.review.decisions import Decision, Decisions
 
 #: Folders and files.
-NAMES = ["a b", "üñ🙂 e\u0301", "new\nline\ttab", "[red]x[", "\x1b[31m\x9b2J", "-x--out'\"`$(x);&|,*?"]
+NAMES = [
     "a b",
     "üñ🙂 e\u0301",
     "new\nline\ttab",
     "[red]x[",
-    "q'\"`$(x);&|,*?",
     "\x1b[31m\x9b2J",
-    "...",
-    "-x--out",
+    "-x--out'\"`$(x);&|,*?",
 ]
 #: Classes and ids.
 LABELS = (

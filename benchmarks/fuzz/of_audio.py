@@ -202,26 +202,77 @@ _CLIPS = (
 _USE = use_dataset("audio", "")
 
 TARGETS = [
-    Target("audio.classes", classes, _clips, (*_CLIPS, "labelnoise.audio.decode:read_audio"), use=_USE, strategy=lambda: table_files(classes())),
+    Target(
+        "audio.classes",
+        classes,
+        _clips,
+        (*_CLIPS, "labelnoise.audio.decode:read_audio"),
+        use=_USE,
+        strategy=lambda: table_files(classes()),
+    ),
     Target("audio.tags", tags, _clips, _CLIPS, use=_USE, strategy=lambda: table_files(tags())),
     Target("audio.notes", tags, _clips, _CLIPS, use=_USE, strategy=lambda: json_files(tags(), "clips.json")),
     *(
-        Target(f"audio.{kind.lower()}", lambda kind=kind: {f"a.{kind.lower()}": wav() if kind == "WAV" else _sound(kind)},
-               _sound_file(f"a.{kind.lower()}"), ("labelnoise.audio.decode:read_audio",))
+        Target(
+            f"audio.{kind.lower()}",
+            lambda kind=kind: {f"a.{kind.lower()}": wav() if kind == "WAV" else _sound(kind)},
+            _sound_file(f"a.{kind.lower()}"),
+            ("labelnoise.audio.decode:read_audio",),
+        )
         for kind in ("WAV", "FLAC", "OGG", "MP3", "AIFF")
     ),
-    Target("audio.esc50", esc50, _function("esc50", "read_esc50"), ("labelnoise.audio.esc50:read_esc50",), ("audio:ESC-50",),
-           use=_USE, strategy=lambda: table_files(esc50())),
-    Target("audio.esc50-heard", esc50, _heard, ("labelnoise.audio.esc50:read_esc50_heard", "labelnoise.audio.esc50:read_esc50_votes"),
-           ("audio:ESC-50-heard",), use=_USE, strategy=lambda: table_files(esc50())),
-    Target("audio.fsdkaggle2019", fsdkaggle, _function("fsd", "read_fsdkaggle2019"), ("labelnoise.audio.fsd:read_fsdkaggle2019",),
-           ("audio:FSDKaggle2019",), use=_USE, strategy=lambda: table_files(fsdkaggle())),
-    Target("audio.fsdnoisy18k", fsdnoisy, _function("fsd", "read_fsdnoisy18k"), ("labelnoise.audio.fsd:read_fsdnoisy18k",),
-           ("audio:FSDnoisy18k",), use=_USE, strategy=lambda: table_files(fsdnoisy())),
-    Target("audio.fsd50k", fsd50k, _fsd50k, ("labelnoise.audio.fsd:read_fsd50k", "labelnoise.audio.fsd:read_fsd50k_ratings"),
-           ("audio:FSD50K",), use=_USE, strategy=lambda: table_files(fsd50k())),
-    Target("audio.confusions", confusions, _confusions, ("labelnoise.audio.noise_clips:read_confusions",),
-           strategy=lambda: table_files(confusions())),
+    Target(
+        "audio.esc50",
+        esc50,
+        _function("esc50", "read_esc50"),
+        ("labelnoise.audio.esc50:read_esc50",),
+        ("audio:ESC-50",),
+        use=_USE,
+        strategy=lambda: table_files(esc50()),
+    ),
+    Target(
+        "audio.esc50-heard",
+        esc50,
+        _heard,
+        ("labelnoise.audio.esc50:read_esc50_heard", "labelnoise.audio.esc50:read_esc50_votes"),
+        ("audio:ESC-50-heard",),
+        use=_USE,
+        strategy=lambda: table_files(esc50()),
+    ),
+    Target(
+        "audio.fsdkaggle2019",
+        fsdkaggle,
+        _function("fsd", "read_fsdkaggle2019"),
+        ("labelnoise.audio.fsd:read_fsdkaggle2019",),
+        ("audio:FSDKaggle2019",),
+        use=_USE,
+        strategy=lambda: table_files(fsdkaggle()),
+    ),
+    Target(
+        "audio.fsdnoisy18k",
+        fsdnoisy,
+        _function("fsd", "read_fsdnoisy18k"),
+        ("labelnoise.audio.fsd:read_fsdnoisy18k",),
+        ("audio:FSDnoisy18k",),
+        use=_USE,
+        strategy=lambda: table_files(fsdnoisy()),
+    ),
+    Target(
+        "audio.fsd50k",
+        fsd50k,
+        _fsd50k,
+        ("labelnoise.audio.fsd:read_fsd50k", "labelnoise.audio.fsd:read_fsd50k_ratings"),
+        ("audio:FSD50K",),
+        use=_USE,
+        strategy=lambda: table_files(fsd50k()),
+    ),
+    Target(
+        "audio.confusions",
+        confusions,
+        _confusions,
+        ("labelnoise.audio.noise_clips:read_confusions",),
+        strategy=lambda: table_files(confusions()),
+    ),
     Target("audio.embeddings", embeddings, _embeddings, ("labelnoise.audio.embedding:_read",)),
     Target("audio.cache-index", cache_index, _index, ("labelnoise.audio.cache:_read_index",)),
-]  # fmt: skip
+]

@@ -116,9 +116,9 @@ def planetoid(stem: str = "cora", classes: int = 7) -> Files:
 
 def _graph(name: str) -> Any:
     def read(folder: Path) -> Any:
-        from labelnoise.graph.files import read_graph
+        from labelnoise.graph.data import load_graph
 
-        return read_graph(folder / name)
+        return load_graph(str(folder / name))
 
     return read
 
@@ -139,7 +139,12 @@ def _public_names(kind: str) -> tuple[str, ...]:
 
 
 _FILES = "labelnoise.graph.files"
-_NPZ = (f"{_FILES}:read_graph", f"{_FILES}:open_npz", "labelnoise.graph.arrays:from_arrays")
+_NPZ = (
+    "labelnoise.graph.data:load_graph",
+    f"{_FILES}:read_graph",
+    f"{_FILES}:open_npz",
+    "labelnoise.graph.arrays:from_arrays",
+)
 _USE = use_dataset("graph", ".npz")
 _TABLE = (f"{_FILES}:read_graph", "labelnoise.graph.tables:read_tables")
 

@@ -243,31 +243,101 @@ _USE = use_dataset("text", ".conll")
 _ARROW = "labelnoise.text.arrow:read_arrow"
 
 TARGETS = [
-    Target("text.conll", conll, _pair, ("labelnoise.text.data:load_text", _FILES, _CONLL, _LINES_OF), use=_USE,
-           strategy=lambda: line_files(conll(), "a.conll"), single="a.conll"),
+    Target(
+        "text.conll",
+        conll,
+        _pair,
+        ("labelnoise.text.data:load_text", _FILES, _CONLL, _LINES_OF),
+        use=_USE,
+        strategy=lambda: line_files(conll(), "a.conll"),
+        single="a.conll",
+    ),
     Target("text.conll-splits", splits, _joined_folder, (_FILES, _CONLL), use=_use_folder),
-    Target("text.conll-numbered", numbered, _text("a.conllu"), (_FILES, _CONLL), use=_USE,
-           strategy=lambda: line_files(numbered(), "a.conllu")),
-    Target("text.jsonl", jsonl, _text("a.jsonl"), ("labelnoise.text.jsonl:read_jsonl", "labelnoise.text.jsonl:load_json"),
-           use=use_dataset("text", ".jsonl"), strategy=lambda: json_files(jsonl(), "a.jsonl"), single="a.jsonl"),
-    Target("text.label-studio", label_studio, _text("a.json"), ("labelnoise.text.label_studio:read_label_studio",),
-           use=use_dataset("text", ".json"), strategy=lambda: json_files(label_studio(), "a.json")),
-    Target("text.label-studio-min", label_studio_min, _text("a.json"), ("labelnoise.text.label_studio:read_label_studio",),
-           use=use_dataset("text", ".json"), strategy=lambda: json_files(label_studio_min(), "a.json")),
-    Target("text.spacy", lambda: written("text", news(), "a.spacy"), _text("a.spacy"),
-           ("labelnoise.text.spacy_bin:read_spacy",), use=use_dataset("text", ".spacy"), single="a.spacy"),
-    Target("text.parquet", lambda: _arrow(".parquet"), _text("a.parquet"), (_ARROW,), use=use_dataset("text", ".parquet")),
-    Target("text.arrow", lambda: _arrow(".arrow"), _text("a.arrow"), (_ARROW,), use=use_dataset("text", ".arrow")),
-    Target("text.saved-folder", saved_folder, _joined_folder, (_ARROW,), use=_use_folder,
-           strategy=lambda: json_files(saved_folder(), "train/state.json")),
+    Target(
+        "text.conll-numbered",
+        numbered,
+        _text("a.conllu"),
+        (_FILES, _CONLL),
+        use=_USE,
+        strategy=lambda: line_files(numbered(), "a.conllu"),
+    ),
+    Target(
+        "text.jsonl",
+        jsonl,
+        _text("a.jsonl"),
+        ("labelnoise.text.jsonl:read_jsonl", "labelnoise.text.jsonl:load_json"),
+        use=use_dataset("text", ".jsonl"),
+        strategy=lambda: json_files(jsonl(), "a.jsonl"),
+        single="a.jsonl",
+    ),
+    Target(
+        "text.label-studio",
+        label_studio,
+        _text("a.json"),
+        ("labelnoise.text.label_studio:read_label_studio",),
+        use=use_dataset("text", ".json"),
+        strategy=lambda: json_files(label_studio(), "a.json"),
+    ),
+    Target(
+        "text.label-studio-min",
+        label_studio_min,
+        _text("a.json"),
+        ("labelnoise.text.label_studio:read_label_studio",),
+        use=use_dataset("text", ".json"),
+        strategy=lambda: json_files(label_studio_min(), "a.json"),
+    ),
+    Target(
+        "text.spacy",
+        lambda: written("text", news(), "a.spacy"),
+        _text("a.spacy"),
+        ("labelnoise.text.spacy_bin:read_spacy",),
+        use=use_dataset("text", ".spacy"),
+        single="a.spacy",
+    ),
+    Target(
+        "text.parquet",
+        lambda: _arrow(".parquet"),
+        _text("a.parquet"),
+        (_ARROW,),
+        use=use_dataset("text", ".parquet"),
+    ),
+    Target(
+        "text.arrow", lambda: _arrow(".arrow"), _text("a.arrow"), (_ARROW,), use=use_dataset("text", ".arrow")
+    ),
+    Target(
+        "text.saved-folder",
+        saved_folder,
+        _joined_folder,
+        (_ARROW,),
+        use=_use_folder,
+        strategy=lambda: json_files(saved_folder(), "train/state.json"),
+    ),
     Target("text.joined", _joined, _joined_folder, ("labelnoise.text.joined:join_files",), use=_use_folder),
-    Target("text.noisebench", noisebench, _public("noisebench-crowd", "annotations"),
-           ("labelnoise.text.noisebench:read_noisebench",), _names("noisebench"), use=_USE),
+    Target(
+        "text.noisebench",
+        noisebench,
+        _public("noisebench-crowd", "annotations"),
+        ("labelnoise.text.noisebench:read_noisebench",),
+        _names("noisebench"),
+        use=use_dataset("text", "", copy=False),
+    ),
     *(
-        Target(f"text.public-{stem}", lambda name=name: _published(name), _public(name), (_CONLL,), _names(stem), use=use_dataset("text", "", copy=False))
-        for stem, name in (("noisyner", "noisyner-1"), ("wnut17", "wnut17"), ("uner", "uner-ewt"),
-                           ("wikiann", "wikiann-en"), ("conll", "conll03-en"))
+        Target(
+            f"text.public-{stem}",
+            lambda name=name: _published(name),
+            _public(name),
+            (_CONLL,),
+            _names(stem),
+            use=use_dataset("text", "", copy=False),
+        )
+        for stem, name in (
+            ("noisyner", "noisyner-1"),
+            ("wnut17", "wnut17"),
+            ("uner", "uner-ewt"),
+            ("wikiann", "wikiann-en"),
+            ("conll", "conll03-en"),
+        )
     ),
     Target("text.probs", probs, _read_probs, ("labelnoise.text.baselines:_read",), single="p.npy"),
     Target("text.features", features, _read_features, ("labelnoise.text.calibrated:token_columns",)),
-]  # fmt: skip
+]

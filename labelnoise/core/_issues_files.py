@@ -208,7 +208,12 @@ def _assemble(
     missing = [name for name in kinds if name not in columns]
     if missing:
         raise _Broken(f"the column {missing[0]!r} is missing")
-    return IssueTable(header, columns)
+    table = IssueTable(header, columns)
+    ranks = table.columns["rank"]
+    order = np.argsort(ranks, kind="stable")  # it may have been sorted by hand
+    if (ranks[order] != np.arange(1, len(ranks) + 1)).any():
+        raise _Broken(f"its ranks are not 1 to {len(ranks)}, each once")
+    return IssueTable(header, {name: column[order] for name, column in table.columns.items()})
 
 
 def _read_parquet(path: Path) -> IssueTable:
@@ -269,9 +274,7 @@ def _read_csv(path: Path) -> IssueTable:
     # Columns that a person added (remarks, say) are kept, as text.
     cells = zip(*rows) if rows else [()] * len(names)
     columns = {name: _parse_cells(values, kinds.get(name, "str"), name) for name, values in zip(names, cells)}
-    table = _assemble(header, kinds, n_rows, columns)
-    order = np.argsort(table.columns["rank"], kind="stable")  # it may have been sorted by hand
-    return IssueTable(header, {name: column[order] for name, column in table.columns.items()})
+    return _assemble(header, kinds, n_rows, columns)
 
 
 def _check_last_line(path: Path) -> None:
