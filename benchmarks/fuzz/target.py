@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -221,6 +222,13 @@ def _listing(folder: Path) -> list[tuple[str, int, int]]:
     return sorted(found)
 
 
+@cache
+def _domain(name: str) -> Any:
+    from labelnoise.core.domain import get_domain
+
+    return get_domain(name)  # which looks through the metadata of all that is installed
+
+
 def use_dataset(domain_name: str, ending: str, *, copy: bool = True) -> Callable[[Any, Path], None]:
     """What the verbs do with data that were read: hash, describe, write, read back, compare.
 
@@ -230,9 +238,7 @@ def use_dataset(domain_name: str, ending: str, *, copy: bool = True) -> Callable
     def use(dataset: Any, folder: Path) -> None:
         import numpy as np
 
-        from labelnoise.core.domain import get_domain
-
-        domain = get_domain(domain_name)
+        domain = _domain(domain_name)
         dataset.content_hash()
         json.dumps(domain.describe(dataset), allow_nan=False)
         units = np.flatnonzero(dataset.labelled)[:3].tolist()
