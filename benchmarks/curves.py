@@ -5,7 +5,7 @@
 
 Generated data (the embedded sets, larger) are saved as a user's files, and each verb runs on them as its own process,
 one thread: seconds and memory are those of a user's call, imports included. "help" is what a call costs that does
-nothing. Runs in the file are not repeated; one that takes longer than the limit is listed as such, and larger sizes of it are
+nothing. Runs in the file are not repeated; one that takes longer than the limit is listed as such, and larger sizes are
 left out. The end prints how cost grows: the exponent between the two largest sizes, less the cost of "help".
 """
 

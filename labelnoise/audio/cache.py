@@ -56,7 +56,9 @@ class CachedFeatures(Sequence[NDArray[np.float16]]):
             return CachedFeatures(self._places[index], self.n_mels)
         path, start, frames = self._places[index]
         if path not in self._maps:
-            self._maps[path] = np.memmap(path, dtype=np.float16, mode="r")
+            # A killed run may have left half a number at the end, so the length is said.
+            whole = path.stat().st_size // 2
+            self._maps[path] = np.memmap(path, dtype=np.float16, mode="r", shape=(whole,))
         return self._maps[path][start : start + frames * self.n_mels].reshape(frames, self.n_mels)
 
 
@@ -195,8 +197,9 @@ def _read_index(home: Path, n_mels: int) -> dict[str, Place]:
         for line in index.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 digest, start, frames = json.loads(line)
-                fits = start >= 0 and frames > 0 and start + frames * n_mels <= size
-            except (ValueError, TypeError):
+                fits = type(start) is int and type(frames) is int
+                fits = fits and start >= 0 and frames > 0 and start + frames * n_mels <= size
+            except (ValueError, TypeError, RecursionError):
                 continue  # the line that a kill cut off
             if fits:
                 known[str(digest)] = (path, start, frames)

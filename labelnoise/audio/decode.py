@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,11 @@ __all__ = ["AUDIO_ENDINGS", "LazyAudio", "check_wave", "read_audio", "resample"]
 AUDIO_ENDINGS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff")
 #: Bytes of decoded sound that `LazyAudio` keeps by default: 64 MiB.
 CACHE_BYTES = 64 << 20
+#: Samples per second of files that can be brought to another rate.
+RATES = 1_000, 2_000_000
+_LARGEST_TERM = 4000
+#: Samples that are decoded at a time.
+_BLOCK = 1 << 20
 
 Wave = NDArray[np.float32]
 
@@ -71,7 +77,11 @@ def read_audio(path: str | Path, sample_rate: int | None = None) -> tuple[Wave, 
         with library.SoundFile(path) as file:
             native, announced = int(file.samplerate), int(file.frames)
             # Channels in one array (samples, channels); a mono file needs no mean.
-            wave = file.read(dtype="float32", always_2d=True)
+            # Block by block: a header of a few bytes may announce hours of sound.
+            blocks = [file.read(_BLOCK, dtype="float32", always_2d=True)]
+            while len(blocks[-1]) == _BLOCK:
+                blocks.append(file.read(_BLOCK, dtype="float32", always_2d=True))
+            wave = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
     except (library.LibsndfileError, RuntimeError, OSError) as error:
         raise InputError(f"{path} is not a sound file that can be read ({error}); copy it again.") from error
     # Headers of MP3 and of streams only estimate their length.
@@ -83,6 +93,11 @@ def read_audio(path: str | Path, sample_rate: int | None = None) -> tuple[Wave, 
     check_wave(mono, str(path))
     if sample_rate is None or sample_rate == native:
         return np.ascontiguousarray(mono), native
+    if not RATES[0] <= native <= RATES[1]:
+        raise InputError(
+            f"{path} says that it has {native:,} samples per second; {RATES[0]:,} to {RATES[1]:,} can be brought to "
+            f"{sample_rate:,}. Export the clip again."
+        )
     return resample(mono, native, sample_rate), sample_rate
 
 
@@ -135,10 +150,16 @@ def resample(wave: Wave, source_rate: int, target_rate: int) -> Wave:
     import torch
     from torchaudio.functional import resample as interpolate
 
+    # The filters take (source * target) numbers in lowest terms, gigabytes for 44,101 to 16,000: the nearest ratio of
+    # smaller numbers is off by less than a millionth.
+    ratio = Fraction(int(target_rate), int(source_rate)).limit_denominator(_LARGEST_TERM)
+    length = -(-len(wave) * int(target_rate) // int(source_rate))
     with torch.inference_mode():
         made: Wave = interpolate(
-            torch.from_numpy(np.ascontiguousarray(wave, dtype=np.float32)), int(source_rate), int(target_rate)
+            torch.from_numpy(np.ascontiguousarray(wave, dtype=np.float32)), ratio.denominator, ratio.numerator
         ).numpy()
+    if len(made) != length:
+        made = np.pad(made[:length], (0, max(0, length - len(made))))
     return made
 
 

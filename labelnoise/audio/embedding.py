@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from labelnoise.audio.cache import cached_log_mel
 from labelnoise.audio.dataset import AudioDataset
 from labelnoise.audio.decode import LazyAudio
+from labelnoise.core.array_files import read_npy
 from labelnoise.core.from_features import scale_rows
 from labelnoise.core.neighbours import as_features
 from labelnoise.core.progress import track
@@ -241,12 +242,7 @@ def _over_time(hidden: Any) -> Array:
 
 
 def _read(path: Path, n_clips: int) -> Array:
-    try:
-        found = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(
-            f"The embeddings {str(path)!r} cannot be read ({error}); give a .npy file."
-        ) from None
+    found = read_npy(path, what="The file of embeddings")
     if found.ndim != 2 or len(found) != n_clips or found.dtype.kind not in "fiu":
         raise InputError(
             f"The embeddings {str(path)!r} have shape {found.shape} and type {found.dtype}; numbers of shape "

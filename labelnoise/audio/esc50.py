@@ -31,7 +31,14 @@ def read_esc50(folder: Path) -> AudioDataset:
     """
     path = folder / "meta.csv" if (folder / "meta.csv").is_file() else folder / "meta" / "esc50.csv"
     table = read_table(path)
-    given = np.array([int(cell) for cell in table["target"]])
+    cells = table["target"]
+    # No class without a clip: numbers end below that of the rows.
+    wrong = [cell for cell in cells if not (cell.isascii() and cell.isdigit() and int(cell[:9]) < len(cells))]
+    if wrong:
+        raise InputError(
+            f"{path} has the target {wrong[0][:40]!r}; whole numbers from 0 are needed, with a clip of every class."
+        )
+    given = np.array([int(cell[:9]) for cell in cells])
     names = [""] * (int(given.max()) + 1)
     for label, category in zip(given.tolist(), table["category"]):
         names[label] = category
@@ -41,7 +48,9 @@ def read_esc50(folder: Path) -> AudioDataset:
         )
     folds = np.array(table["fold"])
     # The first part of a file's name is its fold, the second the number of its recording.
-    recordings = table.get("src_file") or [name.split("-")[1] for name in table["filename"]]
+    recordings = table.get("src_file") or [(name.split("-") + [""])[1] for name in table["filename"]]
+    if not all(recordings):
+        raise InputError(f"{path} has file names without the number of their recording; get it again.")
     return AudioDataset.single(
         given,
         names,

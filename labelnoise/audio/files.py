@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from labelnoise.audio.dataset import AudioDataset
 from labelnoise.audio.tables import UNKNOWN, encode_classes, encode_tags, find_audio, read_table
+from labelnoise.core.reading import read_json
 from labelnoise.core.validation import InputError
 
 __all__ = ["read_clips", "write_clips"]
@@ -285,10 +286,11 @@ def _read_splits(cells: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
 def _read_notes(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
-    try:
-        notes = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}); remove it.") from error
-    if not isinstance(notes, dict):
+    notes = read_json(path)
+    sound = isinstance(notes, dict) and isinstance(notes.get("meta", {}), dict)
+    for key in ("tag_names", "class_names") if sound else ():
+        names = notes.get(key) or []
+        sound = sound and isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not sound:
         raise InputError(f"{path} is not what write_clips writes; remove it.")
-    return notes
+    return dict(notes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from labelnoise.audio.dataset import AudioDataset
 from labelnoise.audio.decode import LazyAudio
 from labelnoise.audio.tables import encode_classes, encode_tags, find_audio, read_table
+from labelnoise.core.reading import read_json
 from labelnoise.core.validation import InputError
 
 __all__ = [
@@ -183,14 +183,14 @@ def read_fsd50k_ratings(folder: Path, dataset: AudioDataset) -> TagRatings:
     name = "pp_pnp_ratings_FSD50K.json"
     home = folder / "FSD50K.metadata"
     path = next((item for item in (home / name, home / "collection" / name) if item.is_file()), home / name)
+    content = read_json(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
         rows = [
             (clip, mid, [float(value) for value in values])
             for clip, ratings in content.items()
             for mid, values in ratings.items()
         ]
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise InputError(f"{path} is not the file of ratings of FSD50K ({error}); get it again.") from error
     vocabulary = read_table(folder / "FSD50K.ground_truth" / "vocabulary.csv", ("index", "name", "mid"))
     tag_of = dict(zip(vocabulary["mid"], map(dataset.tag_names.index, vocabulary["name"])))

@@ -18,6 +18,7 @@ from labelnoise.core.noise_multilabel import extra_labels, missing_labels, singl
 from labelnoise.core.noise_openset import OPEN, open_set
 from labelnoise.core.noise_single import corrupt
 from labelnoise.core.random import generator
+from labelnoise.core.reading import read_text
 from labelnoise.core.validation import InputError, as_rate, choose
 
 __all__ = [
@@ -179,8 +180,8 @@ def read_confusions(matrix: str | None, names: tuple[str, ...]) -> NDArray[np.fl
     else:
         path = Path(matrix)
     try:
-        rows = [row for row in csv.reader(path.read_text(encoding="utf-8-sig").splitlines()) if row]
-    except (OSError, UnicodeDecodeError) as error:
+        rows = [row for row in csv.reader(read_text(path).splitlines()) if row]
+    except csv.Error as error:
         raise InputError(
             f"The table of confusions {str(path)!r} cannot be read ({error}); check the path."
         ) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelnoise.audio.decode import LazyAudio
+from labelnoise.core.reading import read_text
 from labelnoise.core.validation import InputError
 
 __all__ = ["encode_classes", "encode_tags", "find_audio", "read_table", "split_tags"]
@@ -43,13 +45,11 @@ def read_table(path: Path, names: Sequence[str] = ()) -> dict[str, list[str]]:
     >>> read_table(path)
     {'fname': ['a.wav'], 'labels': ['dog,rain']}
     """
+    text = io.StringIO(read_text(path), newline="")
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except FileNotFoundError as error:
-        raise InputError(f"There is no file {str(path)!r}; check the path.") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} is no CSV file in UTF-8 ({error}); export it again.") from error
+        rows = [row for row in csv.reader(text) if row]
+    except csv.Error as error:
+        raise InputError(f"{path} is no CSV file ({error}); export it again.") from error
     header = [item.strip() for item in (names or (rows[0] if rows else []))]
     body = rows if names else rows[1:]
     if not body:
@@ -60,7 +60,22 @@ def read_table(path: Path, names: Sequence[str] = ()) -> dict[str, list[str]]:
                 f"{path} has {len(row)} cells in row {i + 1} and {len(header)} columns; put cells that hold commas "
                 "in quotes."
             )
-    return {name: [row[j].strip() for row in body] for j, name in enumerate(header)}
+    if len(set(header)) < len(header):
+        raise InputError(
+            f"{path} has two columns {max(header, key=header.count)!r}; give each a name of its own."
+        )
+    return _Columns(path, {name: [row[j].strip() for row in body] for j, name in enumerate(header)})
+
+
+class _Columns(dict[str, list[str]]):
+    """Columns by name; one that is not there is refused with what the file has."""
+
+    def __init__(self, path: Path, columns: dict[str, list[str]]) -> None:
+        super().__init__(columns)
+        self._path = path
+
+    def __missing__(self, name: str) -> list[str]:
+        raise InputError(f"{self._path} has no column {name!r}; it has {', '.join(map(repr, self))}.")
 
 
 def split_tags(cell: str) -> list[str]:
@@ -110,6 +125,8 @@ def encode_tags(
     if not tag_names:
         raise InputError(f"{where} names no tag; give at least one clip a tag.")
     place = {name: k for k, name in enumerate(tag_names)}
+    if len(place) < len(tag_names):
+        raise InputError(f"{where} has two tags of one name; give each a name of its own.")
     tags = np.zeros((len(rows), len(place)), dtype=np.int8)
     for i, row in enumerate(rows):
         for tag in row:
@@ -151,6 +168,13 @@ def encode_classes(
     return np.array([place[cell] for cell in cells], dtype=np.int64), names
 
 
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
 def find_audio(files: Sequence[str], folders: Sequence[Path], sample_rate: int) -> LazyAudio | None:
     """The sound of clips, each in the first folder that holds it; None where no folder holds any.
 
@@ -159,7 +183,7 @@ def find_audio(files: Sequence[str], folders: Sequence[Path], sample_rate: int) 
     InputError
         Some of the clips are there and others are not.
     """
-    found = [next((base / name for base in folders if (base / name).is_file()), None) for name in files]
+    found = [next((base / name for base in folders if _is_there(base / name)), None) for name in files]
     there = [path for path in found if path is not None]
     if not there:
         return None

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from labelnoise.core.files import check_output, flush_to_disk, replacing
 from labelnoise.core.issues import EXTENSIONS, IssueHeader, IssueTable, kind_of
+from labelnoise.core.reading import parse_json
 from labelnoise.core.validation import InputError
 
 FORMAT = "labelnoise issues"
@@ -165,8 +166,8 @@ def read_table(path: Path) -> IssueTable:
 def _open_envelope(text: str | bytes) -> tuple[IssueHeader, dict[str, str], int]:
     """Header, kinds of the columns and number of rows."""
     try:
-        value = json.loads(text)
-    except ValueError:
+        value = parse_json(text if isinstance(text, str) else text.decode("utf-8-sig"), "It")
+    except (InputError, UnicodeDecodeError):
         raise _Broken("its header is not JSON") from None
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise _Broken("its header is not that of a table of issues")
@@ -175,7 +176,7 @@ def _open_envelope(text: str | bytes) -> tuple[IssueHeader, dict[str, str], int]
         if not set(kinds.values()) <= {"int", "float", "bool", "str"}:
             raise _Broken("its header names unknown types of columns")
         return IssueHeader.from_json(value["header"]), kinds, int(value["n_rows"])
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         if isinstance(error, InputError | _Broken):
             raise
         raise _Broken(f"its header is damaged ({type(error).__name__}: {error})") from None
@@ -210,7 +211,12 @@ def _assemble(
     missing = [name for name in kinds if name not in columns]
     if missing:
         raise _Broken(f"the column {missing[0]!r} is missing")
-    return IssueTable(header, columns)
+    table = IssueTable(header, columns)
+    ranks = table.columns["rank"]
+    order = np.argsort(ranks, kind="stable")  # it may have been sorted by hand
+    if (ranks[order] != np.arange(1, len(ranks) + 1)).any():
+        raise _Broken(f"its ranks are not 1 to {len(ranks)}, each once")
+    return IssueTable(header, {name: column[order] for name, column in table.columns.items()})
 
 
 def _read_parquet(path: Path) -> IssueTable:
@@ -271,9 +277,7 @@ def _read_csv(path: Path) -> IssueTable:
     # Columns that a person added (remarks, say) are kept, as text.
     cells = zip(*rows) if rows else [()] * len(names)
     columns = {name: _parse_cells(values, kinds.get(name, "str"), name) for name, values in zip(names, cells)}
-    table = _assemble(header, kinds, n_rows, columns)
-    order = np.argsort(table.columns["rank"], kind="stable")  # it may have been sorted by hand
-    return IssueTable(header, {name: column[order] for name, column in table.columns.items()})
+    return _assemble(header, kinds, n_rows, columns)
 
 
 def _check_last_line(path: Path) -> None:
@@ -325,8 +329,8 @@ def _read_jsonl(path: Path) -> IssueTable:
         lists: dict[str, list[Any]] = {name: [] for name in kinds}
         for number, line in enumerate(file, start=2):
             try:
-                row = json.loads(line)
-            except ValueError:
+                row = parse_json(line, "It")
+            except InputError:
                 raise _Broken(f"line {number} is not JSON; the file was cut or altered") from None
             if not isinstance(row, dict) or list(row) != list(kinds):
                 raise _Broken(f"line {number} has other columns than the header announces")
@@ -353,5 +357,8 @@ def _checked(value: Any, kind: str, name: str, line: int) -> Any:
 def _typed(values: list[Any], kind: str) -> NDArray[Any]:
     dtype = {"int": np.int64, "float": np.float64, "bool": np.bool_, "str": object}[kind]
     column: NDArray[Any] = np.empty(len(values), dtype=dtype)
-    column[:] = values
+    try:
+        column[:] = values
+    except OverflowError:
+        raise _Broken("it holds a number that is too large") from None
     return column

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from html import escape
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
+
+from labelnoise.core.terminal import printable
 
 if TYPE_CHECKING:
     from labelnoise.core.issues import IssueTable
@@ -21,30 +22,6 @@ HTML_ROWS = 50
 CONFUSIONS = 3
 #: Columns that run from 0 to 1.
 SHARES = ("p_wrong", "quality", "confidence")
-
-
-def printable(text: str) -> str:
-    """Text without anything that could steer a terminal or hide from a reader.
-
-    Examples
-    --------
-    >>> printable("a\\x1b[31mb")
-    'a\\\\x1b[31mb'
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        " "
-        if char in "\n\r\t"
-        else char
-        if char.isprintable() or unicodedata.category(char) == "Zs"
-        else _code(char)
-        for char in text
-    )
-
-
-def _code(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")
 
 
 def shorten(text: str, length: int) -> str:

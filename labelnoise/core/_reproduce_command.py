@@ -9,6 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from labelnoise.core.reproduce import Experiment, Row, experiments, reproduce
+from labelnoise.core.terminal import say
 from labelnoise.core.validation import InputError, choose
 
 __all__ = ["reproduce_command"]
@@ -78,24 +79,24 @@ def _list(known: dict[str, Experiment], as_json: bool) -> None:
         return
     for e in known.values():
         runs = len(e.settings) * len(e.seeds)
-        print(
+        say(
             f"{e.name}\n    {e.title}\n    {e.domain}; {runs} runs, {e.cpu_minutes:g} CPU minutes; {e.source}"
         )
 
 
 def _show(experiment: Experiment, rows: list[Row], smoke: bool) -> None:
-    print(f"{experiment.title}\n{experiment.source}")
+    say(f"{experiment.title}\n{experiment.source}")
     if experiment.note:
-        print(experiment.note)
+        say(experiment.note)
     if smoke:
-        print("smoke: one short run; these figures mean nothing")
+        say("smoke: one short run; these figures mean nothing")
     for label in dict.fromkeys(row.setting for row in rows):
         mine = [row for row in rows if row.setting == label]
         runs = f"{mine[0].runs} run{'s' if mine[0].runs != 1 else ''}"
-        print(f"\n{label}  ({runs}, {mine[0].cpu_seconds:.1f} CPU seconds each)")
-        print(f"  {'measure':<26}{'ours':<26}{'published':<16}difference")
+        say(f"\n{label}  ({runs}, {mine[0].cpu_seconds:.1f} CPU seconds each)")
+        say(f"  {'measure':<26}{'ours':<26}{'published':<16}difference")
         for row in mine:
-            print(f"  {row.measure:<26}{_ours(row):<26}{_theirs(row):<16}{_gap(row, smoke)}".rstrip())
+            say(f"  {row.measure:<26}{_ours(row):<26}{_theirs(row):<16}{_gap(row, smoke)}".rstrip())
 
 
 def _ours(row: Row) -> str:

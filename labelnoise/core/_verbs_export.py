@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from labelnoise.core._verbs_review import AsJson, DataOption, DataRoot, ReviewVerbs, check_hash, input_files
 from labelnoise.core.files import check_output
 from labelnoise.core.issues import IssueTable
+from labelnoise.core.terminal import path_text, say
 from labelnoise.core.validation import InputError, choose
 
 __all__ = ["ExportVerb"]
@@ -66,10 +67,10 @@ class ExportVerb(ReviewVerbs):
                 }
             )
             return
-        print(f"written: {', '.join(str(path) for path in made.written)} with {made.samples:,} items")
-        print(f"next: {made.hint}")
+        say(f"written: {path_text(made.written)} with {made.samples:,} items")
+        say(f"next: {made.hint}")
         if to == "label-studio" and found.kind != "image":
-            print(
+            say(
                 f"then: export the project as JSON and labelnoise {self.domain.name} apply EXPORT.json "
                 "--decisions-from label-studio --out corrected"
             )

@@ -11,6 +11,7 @@ from labelnoise.core.dataset import Dataset
 from labelnoise.core.domain import Domain
 from labelnoise.core.files import check_output
 from labelnoise.core.issues import IssueTable
+from labelnoise.core.terminal import path_text, say
 from labelnoise.core.validation import InputError, choose
 
 __all__ = ["ReviewVerbs", "check_hash", "input_files"]
@@ -67,11 +68,13 @@ class ReviewVerbs:
             print_json({"shown": len(shown), "issues": len(table), "written": [str(out)]})
             return
         left = f" of {len(table):,}" if len(shown) < len(table) else ""
-        print(f"written: {out} with {len(shown):,}{left} issues; open it in a browser, export with the key e")
+        say(
+            f"written: {path_text(out)} with {len(shown):,}{left} issues; open it in a browser, export with the key e"
+        )
         source = Path(table.header.source or ".")
         takes = source.is_file() and source.suffix not in self.domain.not_for_decisions
         ending = source.suffix if takes else ""
-        print(f"next: labelnoise {self.domain.name} apply decisions.json --out corrected{ending}")
+        say(f"next: labelnoise {self.domain.name} apply decisions.json --out corrected{ending}")
 
     def apply(
         self,
@@ -160,10 +163,10 @@ class ReviewVerbs:
             print_json({**told, "written": [str(path) for path in written]})
             return
         if undo:
-            print(f"{told['undone']:,} labels are what they were")
+            say(f"{told['undone']:,} labels are what they were")
         else:
-            print(f"{told['changed']:,} labels changed, {told['kept']:,} decisions kept theirs")
-        print(f"written: {', '.join(str(path) for path in written)}")
+            say(f"{told['changed']:,} labels changed, {told['kept']:,} decisions kept theirs")
+        say(f"written: {path_text(written)}")
 
     def _judged(self, data: str | None, name: str, source: str, root: Path | None) -> Dataset:
         """The data set that a file is about: as asked for, else by its path, else by its name."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelnoise.core._issues_view import cell_text, printable, shorten
+from labelnoise.core._issues_view import cell_text, shorten
+from labelnoise.core.terminal import path_text, printable, say
 from labelnoise.core.truth import realised_transition
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ SHOWN = {
 
 def print_json(value: Mapping[str, Any]) -> None:
     """One JSON object on standard output, never with NaN."""
-    print(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1))
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1)
+    # JSON leaves some control characters as they are; only in strings can there be any.
+    print("".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text))
 
 
 def print_grid(head: Sequence[str], rows: Iterable[Sequence[Any]], *, wrap: bool = False) -> None:
@@ -62,10 +65,6 @@ def print_grid(head: Sequence[str], rows: Iterable[Sequence[Any]], *, wrap: bool
     for row in rows:
         grid.add_row(*(Text(cell_text(value, 400 if wrap else 60)) for value in row))
     Console(highlight=False).print(grid)
-
-
-def _files(written: Sequence[Path]) -> str:
-    return ", ".join(str(path) for path in written)
 
 
 # --------------------------------------------------------------------------------------------- corrupt
@@ -107,21 +106,21 @@ def show_corruption(
             }
         )
         return
-    print(
+    say(
         f"{wrong:,} of {int(noisy.labelled.sum()):,} labels of {printable(clean.name)} are wrong now: "
         f"rate {corruption.rate:.4f}, asked for {asked['rate']:g} ({asked['kind']})"
     )
     if corruption.rates:
-        print("realised: " + ", ".join(f"{name} {rate:.4f}" for name, rate in corruption.rates.items()))
+        say("realised: " + ", ".join(f"{name} {rate:.4f}" for name, rate in corruption.rates.items()))
     for note in notes:
-        print(printable(note))
+        say(printable(note))
     if drawn is None or np.ndim(drawn) != 2:
-        print("\nT[true, given], realised:")
+        say("\nT[true, given], realised:")
         _print_matrix(realised, noisy.class_names)
     else:
-        print("\nT[true, given] that the labels were drawn from:")
+        say("\nT[true, given] that the labels were drawn from:")
         _print_matrix(np.asarray(drawn), clean.class_names)
-    print(f"\nwritten: {_files(written)}")
+    say(f"\nwritten: {path_text(written)}")
 
 
 def _print_matrix(matrix: NDArray[np.float64], names: Sequence[str]) -> None:
@@ -130,7 +129,7 @@ def _print_matrix(matrix: NDArray[np.float64], names: Sequence[str]) -> None:
         print_grid(["", *short], ([name, *map(float, row)] for name, row in zip(short, matrix)))
         return
     diagonal = np.diag(matrix)
-    print(
+    say(
         f"{len(names)} classes, diagonal {diagonal.min():.3f} to {diagonal.max():.3f}; largest other entries:"
     )
     others = matrix - np.diag(diagonal)
@@ -168,10 +167,10 @@ def show_detection(
         return
     table.print(limit)
     if truth is not None:
-        print("\nAgainst the known true labels:")
+        say("\nAgainst the known true labels:")
         print_measures(truth)
     if written:
-        print(f"\nwritten: {_files(written)}")
+        say(f"\nwritten: {path_text(written)}")
 
 
 def show_evaluation(
@@ -182,10 +181,10 @@ def show_evaluation(
         print_json({"header": table.header.to_json(), "evaluation": truth, "note": note})
         return
     table.print(0)
-    print()
+    say()
     print_measures(truth)
     if note:
-        print(f"\n{note}")
+        say(f"\n{note}")
 
 
 def print_measures(found: Mapping[str, float | None]) -> None:

@@ -12,6 +12,7 @@ from labelnoise.core.domain import Domain
 from labelnoise.core.files import check_output
 from labelnoise.core.issues import EXTENSIONS
 from labelnoise.core.options import parse_options
+from labelnoise.core.terminal import path_text, say
 from labelnoise.core.truth import blind
 from labelnoise.core.validation import InputError, choose
 
@@ -111,24 +112,23 @@ class TrainVerb:
         scores: list[dict[str, Any]],
         written: list[str],
     ) -> None:
-        from labelnoise.core._issues_view import printable
         from labelnoise.core._verbs_show import print_grid
 
-        print(
-            f"{method} on {printable(dataset.name)}: predicts another class for {disagree:,} of "
+        say(
+            f"{method} on {dataset.name}: predicts another class for {disagree:,} of "
             f"{int(dataset.labelled.sum()):,} labelled {self.domain.unit}s; model chosen by {trained.selected_by}"
         )
         for sentence in trained.warnings:
-            print(f"warning: {printable(sentence)}")
+            say(f"warning: {sentence}")
         if scores:
-            print()
+            say()
             measure = self.domain.training_measure(dataset)
             names = {"split": "split", "accuracy": "accuracy", measure: measure.replace("_", " ")}
             names |= {**self.domain.train_columns, "labels": "measured on", "units": "units"}
             cells = [tuple("-" if row.get(key) is None else row[key] for key in names) for row in scores]
             print_grid(list(names.values()), cells)
         if written:
-            print(f"\nwritten: {', '.join(written)}")
+            say(f"\nwritten: {path_text(written)}")
 
     def _load(self, source: str | None, root: Path | None) -> Dataset:
         raise NotImplementedError

@@ -136,7 +136,9 @@ def run(make_app: Callable[[], App], arguments: Sequence[str] | None = None) -> 
         if os.environ.get(DEBUG_VARIABLE):
             raise
         code, sentence = _explain(error)
-        print(f"error: {' '.join(sentence.split())}", file=sys.stderr)
+        from labelnoise.core.terminal import say
+
+        say(f"error: {' '.join(sentence.split())}", file=sys.stderr)
         return code
 
 
@@ -198,7 +200,9 @@ def _unknown_command(error: UnknownCommandError) -> str:
 def _one_line_warnings() -> Iterator[None]:
     """Within the block warnings are one line each, without the source line that raised them."""
     before = warnings.formatwarning
-    warnings.formatwarning = lambda message, *_, **__: f"warning: {' '.join(str(message).split())}\n"
+    from labelnoise.core.terminal import printable
+
+    warnings.formatwarning = lambda text, *_, **__: f"warning: {printable(' '.join(str(text).split()))}\n"
     try:
         yield
     finally:

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from labelnoise.core.domain import Domain, domain_names, get_domain
 from labelnoise.core.files import check_output
+from labelnoise.core.terminal import path_text, printable, say
 from labelnoise.core.validation import InputError
 
 __all__ = ["bench", "datasets", "methods", "report", "run_benchmark"]
@@ -55,16 +56,23 @@ def run_benchmark(
     store = run_bench(grid, out, workers=workers, cluster=cluster, timeout=timeout)
     summary = summarise(store)
     failures, cells = summary["failures"], summary["header"]["cells"]
-    print(
-        f"the grid {grid.name!r} with {len(grid):,} cells is done; {out} holds {cells['ok']:,} results, "
+    say(
+        f"the grid {grid.name!r} with {len(grid):,} cells is done; {path_text(out)} holds {cells['ok']:,} results, "
         f"{cells['failed']:,} failures, {cells['timeout']:,} time-outs"
     )
     for failure in failures[:FAILURES_NAMED]:
-        print(f"  {failure['setting']}, {failure['method']}, seed {failure['seed']}: {failure['error']}")
+        say(f"  {failure['setting']}, {failure['method']}, seed {failure['seed']}: {failure['error']}")
     if len(failures) > FAILURES_NAMED:
-        print(f"  and {len(failures) - FAILURES_NAMED} more; the report lists all")
-    print(f"next: labelnoise report {out}")
+        say(f"  and {len(failures) - FAILURES_NAMED} more; the report lists all")
+    say(f"next: labelnoise report {path_text(out)}")
     return 1 if failures else 0
+
+
+class _Plain(logging.Formatter):
+    """The message alone, without control characters."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(record.getMessage())
 
 
 def _log_to_stderr() -> None:
@@ -74,7 +82,7 @@ def _log_to_stderr() -> None:
         logger.removeHandler(old)
     handler = logging.StreamHandler()
     handler.set_name(COMMAND_LINE)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(_Plain())
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
 
@@ -147,7 +155,7 @@ def report(store: Path, /, *, out: Path | None = None) -> None:
         out or store / "report.html", extensions=(".html", ".htm"), inputs=[store / "cells"], what="--out"
     )
     written = write_report(store, page)
-    print(f"written: {', '.join(str(path) for path in written)}")
+    say(f"written: {path_text(written)}")
 
 
 def datasets(domain: str | None = None, /, *, as_json: AsJson = False) -> None:
@@ -246,7 +254,7 @@ def _show(
         titles = [name.replace("_", " ") for name in shown]
         print_grid(titles, ([_cell(row, name) for name in shown] for row in rows), wrap=True)
     for note in notes:
-        print(f"note: {note}")
+        say(f"note: {note}")
 
 
 def _cell(row: dict[str, Any], name: str) -> Any:

@@ -7,14 +7,18 @@ import json
 import os
 import warnings
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 from labelnoise.core.files import replacing
+from labelnoise.core.reading import read_json
 from labelnoise.core.validation import InputError
 
 __all__ = ["cache_root", "fetch", "sha256_of"]
 
 LOCK_NAME = "checksums.json"
+#: Set to anything, files without a published checksum may be downloaded once and are checked from then on.
+TRUST = "LABELNOISE_TRUST_FIRST_DOWNLOAD"
 
 
 def cache_root() -> Path:
@@ -45,8 +49,9 @@ def sha256_of(path: Path) -> str:
 def fetch(url: str, target: Path, *, sha256: str | None, lock: Path) -> bool:
     """Make sure that ``target`` holds the file at ``url``, byte for byte; download it if it does not.
 
-    Where no checksum is published (``sha256=None``) the first download is trusted: its checksum is written
-    to ``lock``, the user is told so, and every later use is checked against it.
+    Without a checksum nothing is downloaded. Where none is published (``sha256=None``) a file that the user put
+    there by hand, or allowed to be downloaded by setting ``LABELNOISE_TRUST_FIRST_DOWNLOAD``, is trusted once: its
+    checksum is written to ``lock``, the user is told so, and every later use is checked against it.
 
     Parameters
     ----------
@@ -67,14 +72,19 @@ def fetch(url: str, target: Path, *, sha256: str | None, lock: Path) -> bool:
     Raises
     ------
     InputError
-        Not an https address, no connection, or bytes that differ from the checksum: such a file never
-        replaces the one that is there.
+        Not an https address, or one that leads to another; no checksum is known; no connection; or bytes that
+        differ from the checksum: such a file never replaces the one that is there.
     """
     known = sha256 or _read_lock(lock).get(url)
     if known is not None and target.is_file() and sha256_of(target) == known:
         return sha256 is not None
-    # A file without any known checksum was put there by hand: taken as it is, like a first download.
+    # A file without any known checksum was put there by hand: taken as it is.
     if known is not None or not target.is_file():
+        if known is None and not os.environ.get(TRUST):
+            raise InputError(
+                f"No checksum of {url} is published, so that nobody can tell whether a download is the right file; get it "
+                f"yourself and put it at {target}, or set {TRUST}=1 to trust its first download."
+            )
         _download(url, target, known)
     if known is None:
         found = sha256_of(target)
@@ -101,12 +111,14 @@ def _download(url: str, target: Path, known: str | None) -> None:
             known_hash=f"sha256:{known}" if known else None,
             fname=target.name,
             path=target.parent,
-            downloader=pooch.HTTPDownloader(timeout=60),
+            downloader=pooch.HTTPDownloader(timeout=60, hooks={"response": _stay_on_https}),
         )
     except OSError as error:  # all errors of requests are OSErrors
         raise InputError(
             f"Could not download {url} ({type(error).__name__}); check the connection, or {by_hand}."
         ) from error
+    except InputError:
+        raise
     except ValueError as error:
         raise InputError(
             f"The file at {url} does not have the expected SHA-256 {known}, so it was not kept; the "
@@ -114,12 +126,21 @@ def _download(url: str, target: Path, known: str | None) -> None:
         ) from error
 
 
+def _stay_on_https(response: Any, *_: Any, **__: Any) -> None:
+    """Called for every answer, before a redirection is followed."""
+    onward = urljoin(response.url, response.headers.get("location", ""))
+    if urlsplit(onward).scheme != "https":
+        raise InputError(
+            f"{response.url} leads to {onward}, which is not an https address; nothing was downloaded."
+        )
+
+
 def _read_lock(lock: Path) -> dict[str, str]:
-    try:
-        content = json.loads(lock.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not lock.exists():
         return {}
-    except (OSError, ValueError) as error:
+    try:
+        content = read_json(lock)
+    except InputError as error:
         raise InputError(
             f"The checksum record {lock} cannot be read ({error}); remove it to trust new downloads again."
         ) from error

@@ -104,17 +104,19 @@ class IssueHeader:
         known = {name.name: value[name.name] for name in fields(cls)}
         expected = known["expected"]
         texts = ("domain", "unit_name", "dataset", "source", "data_hash", "method", "decision")
-        if not all(isinstance(known[name], str) for name in texts):
-            raise TypeError("a text field holds something else")
-        return cls(
-            **{
-                **known,
-                "expected": None if expected is None else CountEstimate(**expected),
-                "class_names": tuple(map(str, known["class_names"])),
-                "warnings": tuple(map(str, known["warnings"])),
-                **{name: int(known[name]) for name in ("n_units", "n_labelled", "n_flagged")},
-            }
+        lists = ("class_names", "warnings")
+        counts = ("n_units", "n_labelled", "n_flagged")
+        sound = (
+            all(isinstance(known[name], str) for name in texts)
+            and all(isinstance(known[name], list | tuple) for name in lists)
+            and all(isinstance(item, str) for name in lists for item in known[name])
+            and all(type(known[name]) is int and known[name] >= 0 for name in counts)
+            and all(isinstance(known[name], Mapping) for name in ("settings", "versions"))
         )
+        if not sound:
+            raise TypeError("a field holds something else")
+        count = None if expected is None else _plain_count(CountEstimate(**expected))
+        return cls(**{**known, "expected": count, **{name: tuple(known[name]) for name in lists}})
 
 
 def _text(value: Any) -> str:

@@ -17,6 +17,7 @@ from labelnoise.core.corruption import Corruption, compare_labels
 from labelnoise.core.noise_matrices import confusion_transition
 from labelnoise.core.noise_single import corrupt
 from labelnoise.core.random import generator, seed_sequence
+from labelnoise.core.reading import read_json
 from labelnoise.core.validation import InputError, as_labels, as_transition, check_same_length
 
 __all__ = ["NoiseModel"]
@@ -301,7 +302,7 @@ class NoiseModel:
             columns = {name: np.array(values[name], dtype=np.float64) for name in _PER_CLASS}
             scalars = {name: float(values[name]) for name in ("rate", "consistency", "coupling")}
             n_groups = int(values["n_groups"])
-        except (KeyError, TypeError, ValueError) as problem:
+        except (KeyError, TypeError, ValueError, OverflowError) as problem:
             raise InputError(
                 f"The saved noise model is damaged ({problem}); fit and save it again."
             ) from problem
@@ -335,8 +336,4 @@ class NoiseModel:
         InputError
             No such file, no JSON, or no noise model.
         """
-        try:
-            values = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as problem:
-            raise InputError(f"{path} cannot be read as a saved noise model: {problem}.") from problem
-        return cls.from_dict(values)
+        return cls.from_dict(read_json(Path(path)))

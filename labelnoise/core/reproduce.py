@@ -148,6 +148,7 @@ _REQUIRED = {
     "cpu_minutes": (int, float),
     "setting": list,
 }
+_FIGURE = ("value", "spread", "tolerance")
 _OPTIONAL = {"options": dict, "smoke": dict, "note": str}
 
 
@@ -177,7 +178,7 @@ def parse_experiment(text: str, *, name: str, domain: str) -> Experiment:
     """
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"The experiment {name!r} is not valid TOML: {error}.") from error
     for key in raw:
         choose(key, [*_REQUIRED, *_OPTIONAL], f"key in the experiment {name!r}:")
@@ -187,6 +188,10 @@ def parse_experiment(text: str, *, name: str, domain: str) -> Experiment:
         if key in raw and not isinstance(raw[key], kind):  # type: ignore[arg-type]
             raise InputError(f"{key!r} in the experiment {name!r} is {raw[key]!r}; it has the wrong type.")
     settings = tuple(_setting(entry, name) for entry in raw["setting"])
+    if not all(type(seed) is int and seed >= 0 for seed in raw["seeds"]):
+        raise InputError(
+            f"'seeds' in the experiment {name!r} is {raw['seeds']!r}; give whole numbers from 0."
+        )
     if not settings or not raw["seeds"]:
         raise InputError(f"The experiment {name!r} has no setting or no seed; add one.")
     return Experiment(
@@ -199,8 +204,8 @@ def parse_experiment(text: str, *, name: str, domain: str) -> Experiment:
     )
 
 
-def _setting(entry: Mapping[str, Any], name: str) -> Setting:
-    values = dict(entry)
+def _setting(entry: Any, name: str) -> Setting:
+    values = dict(entry) if isinstance(entry, dict) else {}
     label, figures = values.pop("label", None), values.pop("published", {})
     if not isinstance(label, str) or not isinstance(figures, dict):
         raise InputError(
@@ -208,13 +213,21 @@ def _setting(entry: Mapping[str, Any], name: str) -> Setting:
         )
     published = {}
     for measure, figure in figures.items():
-        if isinstance(figure, dict):
-            published[measure] = Published(**figure)
-        elif isinstance(figure, list):
-            published[measure] = Published(*figure)
-        else:
-            published[measure] = Published(float(figure))
+        parts = figure if isinstance(figure, dict) else {}
+        if not isinstance(figure, dict):
+            parts = dict(zip(_FIGURE, figure if isinstance(figure, list) else [figure]))
+        whole = "value" in parts and parts.keys() <= set(_FIGURE) and all(map(_is_number, parts.values()))
+        if not whole or (isinstance(figure, list) and len(figure) > len(_FIGURE)):
+            raise InputError(
+                f"The published {measure!r} of the experiment {name!r} is {figure!r}; give a number, [value, spread], or "
+                "value, spread and tolerance by name."
+            )
+        published[measure] = Published(**parts)
     return Setting(label, values, published)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 
 
 def runs_of(

@@ -24,6 +24,8 @@ __all__ = [
 #: The label of a unit that has none. Every modality translates its own sentinel (-100, 255, ...) to this.
 NO_LABEL = -1
 
+#: Characters of an `InputError` that are shown.
+LONGEST_MESSAGE = 1200
 #: Entries of a matrix checked at a time: half a mebibyte of float64.
 _BLOCK_ENTRIES = 1 << 16
 
@@ -31,8 +33,14 @@ _BLOCK_ENTRIES = 1 << 16
 class InputError(ValueError):
     """Input that cannot be used; the message names what was passed, what is allowed and the fix.
 
-    The command line prints the message as one sentence and exits with code 2.
+    The command line prints the message as one sentence and exits with code 2. What a file holds may be quoted in it,
+    so that a message of more than `LONGEST_MESSAGE` characters loses its middle.
     """
+
+    def __init__(self, message: str = "") -> None:
+        if len(message) > LONGEST_MESSAGE:
+            message = f"{message[: LONGEST_MESSAGE - 400]} [...] {message[-390:]}"
+        super().__init__(message)
 
 
 def choose(value: str, allowed: Iterable[str], what: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from labelnoise.core.reading import parse_json
 from labelnoise.core.validation import NO_LABEL, InputError
 from labelnoise.graph.dataset import GraphDataset
 
@@ -323,10 +324,7 @@ def _read_meta(value: Any) -> dict[str, Any]:
     text = _text(value)
     if not text:
         return {}
-    try:
-        meta = json.loads(text)
-    except ValueError as error:
-        raise InputError("meta is not JSON; leave it out.") from error
+    meta = parse_json(text, "meta", fix="leave it out")
     if not isinstance(meta, dict):
         raise InputError("meta is not a JSON object; leave it out.")
     return meta

@@ -3,8 +3,8 @@
 Those of Cora, CiteSeer, Minesweeper and Tolokers were computed from copies of the pinned commits; the others
 are as published by projects that pin the same sources (those of Planetoid also agree, combined by exclusive
 or, with the checksum that GraphMLDatasets.jl publishes for all 24 files). Files that are not listed (Amazon,
-Coauthor, and four of the citation graphs) have no published checksum: their first download is trusted and
-recorded.
+Coauthor, and four of the citation graphs) have no published checksum: they are downloaded only where
+the user allows it, and recorded then (`labelnoise.core.download.fetch`).
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from labelnoise.core.array_files import check_archive, read_npz
 from labelnoise.core.files import check_output, replacing
 from labelnoise.core.validation import InputError
 from labelnoise.graph.arrays import from_arrays, sparse_from_parts, to_arrays
@@ -149,36 +150,7 @@ def open_npz(path: Path) -> dict[str, NDArray[Any]]:
     InputError
         Not an .npz file, cut off or damaged.
     """
-    arrays: dict[str, NDArray[Any]] = {}
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if not isinstance(loaded, np.lib.npyio.NpzFile):
-            raise InputError(
-                f"{path} holds one bare array; save named arrays with numpy.savez(path, x=..., y=...)."
-            )
-        with loaded as archive:
-            for key in archive.files:
-                try:
-                    arrays[key] = archive[key]
-                except ValueError as error:
-                    if "allow_pickle" not in str(error):
-                        raise
-    except FileNotFoundError as error:
-        raise InputError(f"There is no file {str(path)!r}; check the path.") from error
-    except InputError:
-        raise
-    except (
-        Exception
-    ) as error:  # zip, zlib, struct, header and memory errors: a broken file can fail in any way
-        raise InputError(
-            f"{path} is not a whole .npz file ({type(error).__name__}: {_first_line(error)}); "
-            "copy it again, or save it again with numpy.savez."
-        ) from error
-    return arrays
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [""])[0][:120]
+    return read_npz(path)
 
 
 def _known_layout(arrays: dict[str, NDArray[Any]], path: Path) -> Mapping[str, Any]:
@@ -201,7 +173,7 @@ def _known_layout(arrays: dict[str, NDArray[Any]], path: Path) -> Mapping[str, A
         if arrays["edges"].ndim != 2:
             raise InputError(f"edges in {path} has shape {arrays['edges'].shape}; (edges, 2) is needed.")
         masks = {
-            f"{key}_mask": arrays[f"{key}_masks"]
+            f"{key}_mask": np.atleast_2d(arrays[f"{key}_masks"])
             for key in ("train", "val", "test")
             if f"{key}_masks" in arrays
         }
@@ -241,8 +213,19 @@ def _load_tensors(path: Path) -> Any:
         ) from error
     import pickle
 
+    with open(path, "rb") as file:
+        # The format of torch before 1.6 is a pickle from its first byte on.
+        zipped = file.read(4) == b"PK\x03\x04"
+    if not zipped:
+        raise InputError(
+            f"{path} is damaged or was saved by torch before 1.6; load it with the torch that wrote it and "
+            f"{_SAVE_AS_DICT}."
+        )
+    check_archive(path)
     try:
-        with torch.serialization.safe_globals(_data_classes()):
+        # Sparse tensors are checked as well: with indices out of range compiled code would read what is not its own.
+        checked = torch.sparse.check_sparse_tensor_invariants()
+        with torch.serialization.safe_globals(_data_classes()), checked:
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(

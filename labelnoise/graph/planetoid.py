@@ -120,7 +120,7 @@ def _as_one_hot(value: Any, path: Path) -> NDArray[Any]:
 def _read_index(path: Path) -> NDArray[np.int64]:
     try:
         return np.array(path.read_text(encoding="ascii").split(), dtype=np.int64)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         raise InputError(f"{path} does not hold one node number per line ({error}).") from error
 
 
@@ -130,7 +130,7 @@ def _edges(graph: Any, n: int, path: Path) -> NDArray[np.int64]:
         count = np.fromiter(map(len, graph.values()), np.int64, len(graph))
         source = np.repeat(np.fromiter(graph.keys(), np.int64, len(graph)), count)
         target = np.fromiter(chain.from_iterable(graph.values()), np.int64, int(count.sum()))
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path} does not hold a list of neighbours per node; download it again.") from error
     if len(source) and (min(source.min(), target.min()) < 0 or max(source.max(), target.max()) >= n):
         raise InputError(f"{path} names nodes outside 0 to {n - 1}; download all raw files again.")
@@ -140,7 +140,8 @@ def _edges(graph: Any, n: int, path: Path) -> NDArray[np.int64]:
 def _read(path: Path) -> Any:
     """Content of one file; every way of being broken ends in an InputError."""
     try:
-        reader = _InertReader(io.BytesIO(path.read_bytes()))
+        content = path.read_bytes()
+        reader = _InertReader(io.BytesIO(content), len(content))
         return _finished(reader.load())
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
@@ -159,6 +160,25 @@ def _read(path: Path) -> Any:
 _Reader: Any = pickle._Unpickler  # type: ignore[attr-defined]
 
 
+_CODES = (
+    *(pickle.PROTO, pickle.STOP, pickle.GLOBAL, pickle.REDUCE, pickle.BUILD, pickle.MARK, pickle.FRAME),
+    *(pickle.BINPUT, pickle.LONG_BINPUT, pickle.BINGET, pickle.LONG_BINGET, pickle.MEMOIZE),
+    *(
+        pickle.NONE,
+        pickle.NEWTRUE,
+        pickle.NEWFALSE,
+        pickle.BININT,
+        pickle.BININT1,
+        pickle.BININT2,
+        pickle.LONG1,
+    ),
+    *(pickle.BINSTRING, pickle.SHORT_BINSTRING, pickle.BINUNICODE, pickle.BINBYTES, pickle.SHORT_BINBYTES),
+    *(pickle.SHORT_BINUNICODE, pickle.STACK_GLOBAL, pickle.NEWOBJ),
+    *(pickle.EMPTY_TUPLE, pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3),
+    *(pickle.EMPTY_LIST, pickle.APPEND, pickle.APPENDS, pickle.EMPTY_DICT, pickle.SETITEM, pickle.SETITEMS),
+)
+
+
 class _InertReader(_Reader):  # type: ignore[misc]
     """Reads the old pickles into stand-ins; no class, function or C-level state setter of theirs is reached.
 
@@ -168,14 +188,32 @@ class _InertReader(_Reader):  # type: ignore[misc]
     nothing for the next.
     """
 
-    # Old files (protocol 2) hold no bytearray, whose stated length would be allocated before it is checked.
-    dispatch: ClassVar = {
-        code: step for code, step in _Reader.dispatch.items() if code != pickle.BYTEARRAY8[0]
-    }
+    # What the old files (protocol 2) consist of, and nothing else: a bytearray, for instance, would be allocated in its
+    # stated length before that is checked, and sets hash whatever is put into them.
+    dispatch: ClassVar = {pickle_code[0]: _Reader.dispatch[pickle_code[0]] for pickle_code in _CODES}
 
-    def __init__(self, file: io.BytesIO) -> None:
+    def __init__(self, file: io.BytesIO, size: int) -> None:
         super().__init__(file, encoding="latin1")
-        self._admitted = _stand_ins()
+        self._admitted = _stand_ins(size)
+
+    def load_setitem(self) -> None:
+        self._check_keys(self.stack[-2:-1])
+        super().load_setitem()
+
+    def load_setitems(self) -> None:
+        self._check_keys(self.stack[::2])
+        super().load_setitems()
+
+    @staticmethod
+    def _check_keys(keys: list[Any]) -> None:
+        # The hash of a tuple that holds itself twice over, sixty times, takes as long as the universe is old.
+        if not all(type(key) in (int, str) for key in keys):
+            raise InputError(
+                "the file holds a dictionary with other keys than numbers and names; download it again."
+            )
+
+    dispatch[pickle.SETITEM[0]] = load_setitem
+    dispatch[pickle.SETITEMS[0]] = load_setitems
 
     def find_class(self, module: str, name: str) -> Any:
         try:
@@ -197,7 +235,7 @@ class _Stored:
         raise NotImplementedError
 
 
-def _stand_ins() -> dict[tuple[str, str], Callable[..., Any]]:
+def _stand_ins(size: int) -> dict[tuple[str, str], Callable[..., Any]]:
     class Dtype:
         def __init__(self, code: str, *_: Any) -> None:
             self.code, self.order = code, "="
@@ -240,6 +278,15 @@ def _stand_ins() -> dict[tuple[str, str], Callable[..., Any]]:
     class NdArray:
         pass
 
+    made = 0
+
+    def count(more: int) -> None:
+        # One remembered text can be handed over a million times, to be copied each time.
+        nonlocal made
+        made += more
+        if made > 16 * size:
+            raise InputError("the file asks for far more than it holds; download it again.")
+
     def reconstruct(*_: Any) -> Array:
         return Array()
 
@@ -247,9 +294,11 @@ def _stand_ins() -> dict[tuple[str, str], Callable[..., Any]]:
         return {}
 
     def sequence(*items: Any) -> list[Any]:
+        count(8 * sum(len(item) for item in items))
         return list(*items)
 
     def encode(text: str, *_: Any) -> bytes:
+        count(len(text))
         return text.encode("latin1")
 
     return {

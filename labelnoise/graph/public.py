@@ -79,7 +79,7 @@ def _read_shchur(folder: Path, graph: PublicGraph) -> GraphDataset:
     x.eliminate_zeros()
     x.data[x.data > 0] = 1.0
     adjacency = sparse_from_parts(arrays, "adj").tocoo()
-    labels = arrays["labels"]
+    labels = _labels(arrays["labels"])
     class_names, stated = graph.class_names, arrays.get("class_names")
     if stated is not None and stated.dtype.kind == "U" and len(stated) > int(labels.max()):
         class_names = tuple(str(item) for item in stated)
@@ -100,10 +100,14 @@ def _read_heterophilous(folder: Path, graph: PublicGraph) -> GraphDataset:
     Platonov et al. 2023, A critical look at the evaluation of GNNs under heterophily.
     """
     arrays = _open(folder / graph.files[0], ("node_features", "node_labels", "edges"))
-    labels, edges = arrays["node_labels"], arrays["edges"]
+    labels, edges = _labels(arrays["node_labels"]), arrays["edges"]
+    if edges.ndim != 2 or edges.shape[1] != 2 or edges.dtype.kind not in "iu":
+        raise InputError("The raw file holds no table of edges; download it again.")
+    if arrays["node_features"].dtype.kind not in "fiub":
+        raise InputError("The raw file holds no features of nodes; download it again.")
     masks: dict[str, NDArray[np.bool_]] = {}
     for split in ("train", "val", "test"):
-        for index, mask in enumerate(arrays.get(f"{split}_masks", ())):
+        for index, mask in enumerate(np.atleast_2d(arrays.get(f"{split}_masks", np.zeros((0, len(labels)))))):
             masks[f"{split}_{index}" if index else split] = mask.astype(bool)
     return GraphDataset(
         name=graph.info.name,
@@ -123,6 +127,13 @@ def _open(path: Path, needed: tuple[str, ...]) -> dict[str, NDArray[Any]]:
             f"{path} lacks {', '.join(lacking)}; it is not the published file, download it again."
         )
     return arrays
+
+
+def _labels(labels: NDArray[Any]) -> NDArray[np.int64]:
+    """One class per node, from 0 and fewer than nodes: names of classes are made for all numbers up to the largest."""
+    if labels.ndim != 1 or labels.dtype.kind not in "iu" or not len(labels) or labels.max() >= len(labels):
+        raise InputError("The raw file holds no class number per node; download it again.")
+    return labels.astype(np.int64)
 
 
 def _numbered(labels: NDArray[np.int64]) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from labelnoise.core.files import replacing
+from labelnoise.core.reading import read_json
 from labelnoise.core.validation import InputError
 from labelnoise.graph.arrays import as_ids, encode_names, from_arrays, natural_order, to_arrays
 from labelnoise.graph.dataset import GraphDataset
@@ -190,17 +191,35 @@ def _read_facts(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        features = facts.get("features", {})
-        whole = isinstance(facts.get("class_names", []), list) and isinstance(facts.get("meta", {}), dict)
-        if not whole or features.get("dtype", "float64") not in ("float32", "float64"):
-            raise ValueError("unexpected content")
-    except (OSError, ValueError, AttributeError) as error:
+        facts = read_json(path)
+    except InputError as error:
         raise InputError(f"{path} is damaged ({error}); remove it, the tables are enough.") from error
+    features = facts.get("features", {}) if isinstance(facts, dict) else None
+    whole = isinstance(features, dict) and features.get("dtype", "float64") in ("float32", "float64")
+    for key, kind in (
+        ("class_names", list),
+        ("meta", dict),
+        ("groups", list),
+        ("name", str),
+        ("source", str),
+    ):
+        whole = whole and isinstance(facts.get(key), kind | None)
+    if not whole:
+        raise InputError(f"{path} is damaged (unexpected content); remove it, the tables are enough.")
     return dict(facts)
 
 
 def _read_table(path: Path) -> pyarrow.Table:
+    table = _parsed(path)
+    names = table.column_names
+    if len(set(names)) < len(names):
+        raise InputError(
+            f"{path} has two columns {max(names, key=names.count)!r}; give each a name of its own."
+        )
+    return table
+
+
+def _parsed(path: Path) -> pyarrow.Table:
     import pyarrow
     from pyarrow import csv, parquet
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelnoise.core.files import check_output, replacing
+from labelnoise.core.reading import read_json
 from labelnoise.core.validation import InputError
 from labelnoise.segmentation.dataset import MaskDataset
 from labelnoise.segmentation.images import LazyImages, image_size
@@ -20,6 +21,8 @@ from labelnoise.segmentation.objects import MaskObject, paint_classes
 __all__ = ["decode_segmentation", "encode_mask", "read_coco", "write_coco"]
 
 BACKGROUND = "background"
+#: Pixels of an image whose size is believed without seeing it.
+LARGEST_CLAIM = 1 << 26
 
 
 def decode_segmentation(segmentation: Any, size: tuple[int, int]) -> NDArray[np.bool_]:
@@ -48,7 +51,6 @@ def decode_segmentation(segmentation: Any, size: tuple[int, int]) -> NDArray[np.
     >>> decode_segmentation({"size": [2, 3], "counts": [1, 2, 3]}, (2, 3)).astype(int).tolist()
     [[0, 1, 0], [1, 0, 0]]
     """
-    masks = _masks()
     height, width = size
     try:
         if isinstance(segmentation, dict):
@@ -57,29 +59,64 @@ def decode_segmentation(segmentation: Any, size: tuple[int, int]) -> NDArray[np.
                     f"The run lengths are for {tuple(segmentation['size'])} and the image is {height} x {width}; "
                     "they belong to another image."
                 )
-            counts = segmentation["counts"]
-            if isinstance(counts, list):
-                if sum(counts) != height * width or min(counts, default=0) < 0:
-                    raise InputError(f"Run lengths add up to {sum(counts)}, not to {height * width} pixels.")
-                rle = masks.frPyObjects(segmentation, height, width)
-            else:
-                data = counts.encode("ascii") if isinstance(counts, str) else counts
-                rle = {"size": [height, width], "counts": data}
-        else:
-            polygons = [list(map(float, polygon)) for polygon in segmentation]
-            if not polygons:
-                return np.zeros(size, dtype=bool)
-            if any(len(polygon) < 6 or len(polygon) % 2 for polygon in polygons):
-                raise InputError("A polygon has fewer than three points, or an odd number of coordinates.")
-            rle = masks.merge(masks.frPyObjects(polygons, height, width))
-        return np.asarray(masks.decode(rle), dtype=bool)
+            return _mask_of_runs(_run_lengths(segmentation["counts"]), height, width)
+        polygons = [list(map(float, polygon)) for polygon in segmentation]
     except InputError:
         raise
-    except (TypeError, KeyError, ValueError, UnicodeEncodeError) as error:
+    except (TypeError, KeyError, ValueError, OverflowError) as error:
         raise InputError(
             "A segmentation is neither a list of polygons nor run lengths with size and counts "
             f"({type(error).__name__}: {error})."
         ) from error
+    if not polygons:
+        return np.zeros(size, dtype=bool)
+    if any(len(polygon) < 6 or len(polygon) % 2 for polygon in polygons):
+        raise InputError("A polygon has fewer than three points, or an odd number of coordinates.")
+    # Compiled code walks along every side, however long it is.
+    reach = 4 * max(height, width) + 1000
+    if not all(-reach <= value <= reach for polygon in polygons for value in polygon):
+        raise InputError(
+            f"A polygon reaches far beyond its image of {height} x {width}, or is not made of numbers."
+        )
+    masks = _masks()
+    return np.asarray(masks.decode(masks.merge(masks.frPyObjects(polygons, height, width))), dtype=bool)
+
+
+def _run_lengths(counts: Any) -> NDArray[np.int64]:
+    """Lengths of runs, from a list or from COCO's text, in which each is written in base 32.
+
+    Done here, since compiled code that is handed wrong lengths writes where nothing is its own.
+    """
+    if isinstance(counts, list):
+        if not all(type(count) is int and 0 <= count < 1 << 40 for count in counts):
+            raise InputError("Run lengths are no whole numbers from 0.")
+        return np.array(counts, dtype=np.int64)
+    data = counts.encode("ascii") if isinstance(counts, str) else bytes(counts)
+    digits = np.frombuffer(data, dtype=np.uint8).astype(np.int64) - 48
+    last = (digits & 32) == 0
+    ends = np.flatnonzero(last)
+    if len(digits) and (digits.min() < 0 or digits.max() > 63 or not last[-1]):
+        raise InputError("Run lengths hold characters that COCO's text has not, or are cut off.")
+    starts = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends
+    if len(ends) and (ends - starts).max() > 7:
+        raise InputError("Run lengths hold a number that is too large.")
+    place = np.arange(len(digits)) - np.repeat(starts, ends - starts + 1)
+    values = np.add.reduceat((digits & 31) << (5 * place), starts) if len(ends) else np.zeros(0, np.int64)
+    negative = (digits[ends] & 16) > 0
+    values[negative] -= np.int64(1) << (5 * (ends - starts + 1)[negative])
+    # From the fourth on each is written as its difference to the last but one.
+    for first in (1, 2):
+        values[first::2] = np.cumsum(values[first::2])
+    return values
+
+
+def _mask_of_runs(counts: NDArray[np.int64], height: int, width: int) -> NDArray[np.bool_]:
+    """Runs of 0 and 1 in turn, column by column."""
+    total = int(counts.sum())
+    if total != height * width or (len(counts) and int(counts.min()) < 0):
+        raise InputError(f"Run lengths add up to {total}, not to {height * width} pixels.")
+    flat = np.repeat(np.arange(len(counts)) % 2 == 1, counts)
+    return flat.reshape(width, height).T
 
 
 def encode_mask(mask: NDArray[np.bool_]) -> dict[str, Any]:
@@ -122,38 +159,23 @@ def read_coco(path: str | Path, images: str | Path | None = None, *, name: str |
     """
     path = Path(path)
     content = _load(path)
-    try:
-        pictures = sorted(content["images"], key=lambda item: item["id"])
-        categories = sorted(content["categories"], key=lambda item: item["id"])
-        place = {item["id"]: index for index, item in enumerate(categories, start=1)}
-        row_of = {item["id"]: index for index, item in enumerate(pictures)}
-        stems = [Path(str(item["file_name"])).stem for item in pictures]
-        by_image: dict[Any, list[dict[str, Any]]] = defaultdict(list)
-        for annotation in content["annotations"]:
-            if annotation["image_id"] not in row_of:
-                raise InputError(
-                    f"{path}: annotation {annotation.get('id')} names an image that is not listed."
-                )
-            if annotation["category_id"] not in place:
-                raise InputError(
-                    f"{path}: annotation {annotation.get('id')} names a category that is not listed."
-                )
-            by_image[annotation["image_id"]].append(annotation)
-    except (KeyError, TypeError) as error:
-        raise InputError(
-            f"{path} is no COCO instances file ({error!r} is missing); images, categories and annotations with "
-            "their ids are needed."
-        ) from error
+    pictures = sorted(_entries(content, "images", path, file_name=str), key=lambda item: item["id"])
+    categories = sorted(_entries(content, "categories", path, name=str), key=lambda item: item["id"])
+    place = {item["id"]: index for index, item in enumerate(categories, start=1)}
+    row_of = {item["id"]: index for index, item in enumerate(pictures)}
+    stems = [Path(item["file_name"]).stem for item in pictures]
+    by_image: dict[Any, list[dict[str, Any]]] = defaultdict(list)
+    for annotation in _entries(content, "annotations", path, image_id=int, category_id=int):
+        if annotation["image_id"] not in row_of:
+            raise InputError(f"{path}: annotation {annotation['id']} names an image that is not listed.")
+        if annotation["category_id"] not in place:
+            raise InputError(f"{path}: annotation {annotation['id']} names a category that is not listed.")
+        by_image[annotation["image_id"]].append(annotation)
     if not pictures:
-        raise InputError(f"{path} lists no image.")
-    folder = _find_images(path, [str(item["file_name"]) for item in pictures], images)
-    paths = None if folder is None else [folder / str(item["file_name"]) for item in pictures]
-    sizes = [
-        (int(item["height"]), int(item["width"]))
-        if "height" in item
-        else image_size(paths[i] if paths else _without_size(path, item))
-        for i, item in enumerate(pictures)
-    ]
+        raise InputError(f"{path} lists no image; at least one is needed.")
+    folder = _find_images(path, [item["file_name"] for item in pictures], images)
+    paths = None if folder is None else [folder / item["file_name"] for item in pictures]
+    sizes = [_size(path, item, paths[i] if paths else None) for i, item in enumerate(pictures)]
     objects = []
     for item, size in zip(pictures, sizes):
         row = []
@@ -161,14 +183,14 @@ def read_coco(path: str | Path, images: str | Path | None = None, *, name: str |
             try:
                 mask = decode_segmentation(annotation["segmentation"], size)
             except (InputError, KeyError) as error:
-                raise InputError(f"{path}: annotation {annotation.get('id')}: {error}") from error
+                raise InputError(f"{path}: annotation {annotation['id']}: {error}") from error
             row.append(
                 MaskObject.from_mask(
                     mask,
                     label=place[annotation["category_id"]],
-                    object_id=int(annotation["id"]),
+                    object_id=annotation["id"],
                     crowd=bool(annotation.get("iscrowd", 0)),
-                    score=annotation.get("score"),
+                    score=_score(annotation.get("score")),
                 )
             )
         objects.append(tuple(row))
@@ -266,12 +288,7 @@ def _masks() -> Any:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"There is no file {str(path)!r}; check the path.") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is not a JSON file ({error}); copy it again.") from error
+    content = read_json(path)
     if not isinstance(content, dict):
         raise InputError(f"{path} is no COCO instances file; it holds a {type(content).__name__}.")
     return content
@@ -296,5 +313,49 @@ def _find_images(path: Path, files: list[str], images: str | Path | None) -> Pat
     return None
 
 
-def _without_size(path: Path, item: dict[str, Any]) -> Path:
-    raise InputError(f"{path}: image {item.get('id')} has no height and width, and its file is not there.")
+def _entries(content: dict[str, Any], key: str, path: Path, **needed: type) -> list[dict[str, Any]]:
+    """The objects of a list, each with a number of its own and what else is needed."""
+    found = content.get(key)
+    if not isinstance(found, list):
+        raise InputError(
+            f"{path} is no COCO instances file ({key!r} is missing); images, categories and annotations with their "
+            "ids are needed."
+        )
+    for row, item in enumerate(found):
+        fields = {"id": int, **needed}
+        wrong = [
+            k for k, kind in fields.items() if not isinstance(item, dict) or type(item.get(k)) is not kind
+        ]
+        if wrong or abs(item["id"]) >= 1 << 62:
+            raise InputError(
+                f"{path} is no COCO instances file (in entry {row} of {key!r}, {', '.join(wrong or ['id'])} is "
+                "missing or of another kind)."
+            )
+    if len({item["id"] for item in found}) < len(found) and key != "annotations":
+        raise InputError(f"{path} lists two of its {key} under one id; give each an id of its own.")
+    return found
+
+
+def _size(path: Path, item: dict[str, Any], image: Path | None) -> tuple[int, int]:
+    """Height and width of an image, as the file says or, where that cannot be believed, as the image has it."""
+    if "height" not in item:
+        if image is None:
+            raise InputError(
+                f"{path}: image {item['id']} has no height and width, and its file is not there."
+            )
+        return image_size(image)
+    height, width = item.get("height"), item.get("width")
+    if type(height) is not int or type(width) is not int or height < 1 or width < 1:
+        raise InputError(
+            f"{path}: image {item['id']} is {height!r} x {width!r}; whole numbers from 1 are needed."
+        )
+    if height * width > LARGEST_CLAIM and (image is None or image_size(image) != (height, width)):
+        raise InputError(
+            f"{path}: image {item['id']} claims {height:,} x {width:,} pixels; so many are read only where the image is "
+            "there and has them."
+        )
+    return height, width
+
+
+def _score(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

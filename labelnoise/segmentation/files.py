@@ -27,6 +27,8 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from labelnoise.core.array_files import read_npz
+from labelnoise.core.reading import read_json, read_text
 from labelnoise.core.validation import InputError
 from labelnoise.segmentation.dataset import MaskDataset
 from labelnoise.segmentation.images import LazyImages, read_index_png, write_png
@@ -293,13 +295,19 @@ def _write_objects(objects: Sequence[Sequence[MaskObject]], path: Path) -> None:
 
 
 def _read_objects(path: Path, m: int) -> list[tuple[MaskObject, ...]]:
+    arrays = read_npz(path)
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            table, bits = archive["table"], archive["bits"]
+        table, bits = arrays["table"], arrays["bits"]
+        if table.dtype.kind != "i" or bits.dtype != np.uint8 or table.shape[1:] != (9,) or bits.ndim != 1:
+            raise ValueError("other arrays")
+        if len(table) and (table[:, [0, 3, 4, 5, 6, 8]].min() < 0 or table.max() >= 1 << 40):
+            raise ValueError("numbers below 0")
         ends = np.cumsum(table[:, 8])
         found: list[list[MaskObject]] = [[] for _ in range(m)]
         for (image, number, label, top, left, height, width, crowd, count), end in zip(table.tolist(), ends):
             packed = bits[end - count : end]
+            if len(packed) != count or count != -(-height * width // 8):
+                raise ValueError("masks of another size")
             found[image].append(MaskObject(number, label, top, left, (height, width), packed, bool(crowd)))
     except Exception as error:  # a broken archive can fail in any way
         raise InputError(
@@ -332,14 +340,9 @@ def _holds_images(dataset: MaskDataset, folder: Path) -> bool:
 
 def _read_notes(folder: Path) -> dict[str, Any]:
     path = folder / "classes.json"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         return {}
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path} cannot be read ({error}); mend it, or write classes.txt instead."
-        ) from error
+    content = read_json(path)
     if isinstance(content, list):
         content = {"class_names": content}
     names = content.get("class_names") if isinstance(content, dict) else None
@@ -347,13 +350,30 @@ def _read_notes(folder: Path) -> dict[str, Any]:
         raise InputError(
             f"{path} has no list of texts 'class_names'; name every class, in the order of the ids."
         )
+    ignore, splits = content.get("ignore", IGNORE), content.get("splits", {})
+    sound = {
+        "ignore": type(ignore) is int and abs(ignore) < 1 << 31,
+        "image_ids": _texts(content.get("image_ids", [])),
+        "splits": isinstance(splits, dict) and all(map(_texts, splits.values())),
+        "meta": isinstance(content.get("meta", {}), dict),
+        "consensus": isinstance(content.get("consensus", ""), str),
+    }
+    wrong = [key for key, fine in sound.items() if not fine]
+    if wrong:
+        raise InputError(
+            f"{path} holds something else under {wrong[0]!r} than write_masks writes; leave it out."
+        )
     return dict(content)
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def _read_names(path: Path) -> list[str]:
     if not path.is_file():
         return []
-    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [line.strip() for line in read_text(path).splitlines() if line.strip()]
 
 
 def _check_drawn(drawn: Mapping[str, Mapping[str, Path]], order: Sequence[str], folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from labelnoise.core.array_files import read_npy
 from labelnoise.core.files import replacing
 from labelnoise.core.validation import InputError
 
@@ -18,6 +20,9 @@ __all__ = ["LazyImages", "image_digest", "image_size", "read_image", "read_index
 
 #: Bytes of images that `LazyImages` keeps by default: 64 MiB.
 CACHE_BYTES = 64 << 20
+#: A header of a few bytes may claim any size. More pixels than these, and more per byte than any packing reaches (a
+#: bilevel PNG of one colour has 8,256), are refused; above 179 million Pillow refuses by itself.
+FREE_PIXELS, PIXELS_PER_BYTE = 1 << 24, 10_000
 
 
 def _pillow() -> Any:
@@ -42,13 +47,13 @@ def read_image(path: str | Path) -> NDArray[Any]:
     """
     path = Path(path)
     if path.suffix.lower() == ".npy":
-        return _read_npy(path)
+        return read_npy(path)
     with _opened(path) as image:
         if image.mode in ("L", "I;16", "I;16B", "I", "F"):
             return _pixels(image, path)
         if image.mode in ("1", "LA"):
-            return _pixels(image.convert("L"), path)
-        return _pixels(image.convert("RGB"), path)
+            return _pixels(image, path, "L")
+        return _pixels(image, path, "RGB")
 
 
 def read_index_png(path: str | Path) -> NDArray[Any]:
@@ -69,7 +74,7 @@ def read_index_png(path: str | Path) -> NDArray[Any]:
     """
     path = Path(path)
     if path.suffix.lower() == ".npy":
-        found = _read_npy(path)
+        found = read_npy(path)
     else:
         with _opened(path) as image:
             if image.mode not in ("L", "P", "1", "I", "I;16", "I;16B"):
@@ -89,7 +94,11 @@ def image_size(path: str | Path) -> tuple[int, int]:
     """Height and width of an image file, from its header alone."""
     path = Path(path)
     if path.suffix.lower() == ".npy":
-        shape = _read_npy(path, mapped=True).shape
+        shape = read_npy(path, mapped=True).shape
+        if len(shape) < 2:
+            raise InputError(
+                f"{path} has shape {shape}; (height, width) or (height, width, channels) is needed."
+            )
         return int(shape[0]), int(shape[1])
     with _opened(path) as image:
         width, height = image.size
@@ -180,25 +189,34 @@ class LazyImages(Sequence[NDArray[Any]]):
 
 
 def _opened(path: Path) -> Any:
+    library = _pillow()
     try:
-        return _pillow().open(path)
+        with warnings.catch_warnings():
+            # What Pillow warns of, large pictures and odd metadata, is decided here.
+            warnings.simplefilter("ignore")
+            image = library.open(path)
     except FileNotFoundError as error:
         raise InputError(f"There is no file {str(path)!r}; check the path.") from error
-    except OSError as error:
-        raise InputError(f"{path} is not an image that can be read ({error}); copy it again.") from error
+    except Exception as error:  # decoders of damaged files fail in any way
+        raise InputError(
+            f"{path} is not an image that can be read ({_said(error)}); copy it again."
+        ) from error
+    pixels, size = image.size[0] * image.size[1], path.stat().st_size
+    if pixels > FREE_PIXELS and pixels > PIXELS_PER_BYTE * size:
+        image.close()
+        raise InputError(
+            f"{path} claims {image.size[0]:,} x {image.size[1]:,} pixels in {size:,} bytes; no picture is packed "
+            "so tightly, copy it again."
+        )
+    return image
 
 
-def _pixels(image: Any, path: Path) -> NDArray[Any]:
+def _pixels(image: Any, path: Path, mode: str | None = None) -> NDArray[Any]:
     try:
-        return np.array(image)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"{path} is cut off or damaged ({error}); copy it again.") from error
+        return np.array(image if mode is None else image.convert(mode))
+    except Exception as error:  # decoders of damaged files fail in any way
+        raise InputError(f"{path} is cut off or damaged ({_said(error)}); copy it again.") from error
 
 
-def _read_npy(path: Path, *, mapped: bool = False) -> NDArray[Any]:
-    try:
-        return np.asarray(np.load(path, allow_pickle=False, mmap_mode="r" if mapped else None))
-    except FileNotFoundError as error:
-        raise InputError(f"There is no file {str(path)!r}; check the path.") from error
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path} is not a whole .npy file of numbers ({error}); save it again.") from error
+def _said(error: Exception) -> str:
+    return " ".join(str(error).split())[:120] or type(error).__name__

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from labelnoise.core.array_files import read_npy
 from labelnoise.core.validation import InputError
 from labelnoise.segmentation.dataset import MaskDataset
 from labelnoise.segmentation.objects import paint_ids
@@ -46,12 +47,7 @@ def probabilities_of(
     [[[0.75, 0.25], [0.0, 1.0]]]
     """
     if isinstance(probs, str | Path):
-        try:
-            values = np.load(probs, allow_pickle=False, mmap_mode="r")
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(
-                f"{probs} is not a .npy file of numbers ({error}); save it with numpy.save."
-            ) from error
+        values = read_npy(probs, mapped=True, what="The file of probabilities")
     else:
         values = np.asarray(probs)
     n, k = dataset.n_units, dataset.n_classes

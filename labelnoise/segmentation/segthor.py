@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from labelnoise.core.array_files import read_npy, read_npz
 from labelnoise.core.validation import InputError
 from labelnoise.segmentation.dataset import MaskDataset
 from labelnoise.segmentation.images import LazyImages
@@ -16,6 +18,7 @@ __all__ = ["CLASSES", "read_segthor"]
 
 CLASSES = ("background", "esophagus", "heart", "trachea", "aorta")
 _ENDINGS = (".npy", ".npz", ".nii.gz", ".nii")
+_FREE_VALUES, _VALUES_PER_BYTE = 1 << 24, 1100
 
 
 def read_segthor(folder: str | Path, *, only_labelled: bool = True) -> MaskDataset:
@@ -55,7 +58,11 @@ def read_segthor(folder: str | Path, *, only_labelled: bool = True) -> MaskDatas
         if labels is None:
             continue
         volume = np.asarray(_volume(labels))
-        if volume.ndim != 3 or not np.isin(np.unique(volume), range(len(CLASSES))).all():
+        if (
+            volume.ndim != 3
+            or volume.dtype.kind not in "iufb"
+            or not np.isin(np.unique(volume), range(len(CLASSES))).all()
+        ):
             raise InputError(
                 f"{labels} is no volume of labels 0 to {len(CLASSES) - 1} (shape {volume.shape})."
             )
@@ -104,21 +111,24 @@ def _find(folder: Path, stem: str) -> Path | None:
 
 def _volume(path: Path) -> Any:
     """A volume with axes slice, row, column."""
-    try:
-        if path.suffix == ".npy":
-            return np.load(path, mmap_mode="r", allow_pickle=False)
-        if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as archive:
-                if len(archive.files) != 1:
-                    raise InputError(f"{path} holds {len(archive.files)} arrays; a volume is one.")
-                return archive[archive.files[0]]
-    except (OSError, ValueError, EOFError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} is not a whole file of numbers ({error}); save it again.") from error
+    if path.suffix == ".npy":
+        return read_npy(path, mapped=True)
+    if path.suffix == ".npz":
+        arrays = list(read_npz(path).values())
+        if len(arrays) != 1:
+            raise InputError(f"{path} holds {len(arrays)} arrays of numbers; a volume is one.")
+        return arrays[0]
     try:
         import nibabel
     except ImportError as error:
         raise InputError(f"Reading {path} needs nibabel; pip install nibabel, or save it as .npy.") from error
-    # NIfTI's axes are column, row, slice.
-    return np.asarray(nibabel.load(path).dataobj).T
+    try:
+        image = nibabel.load(path)
+        values = math.prod(image.shape)
+        # A header of 348 bytes may claim any size, and gzip packs a thousand to one at best.
+        if values > _FREE_VALUES + _VALUES_PER_BYTE * path.stat().st_size:
+            raise ValueError(f"it claims {values:,} values in {path.stat().st_size:,} bytes")
+        # NIfTI's axes are column, row, slice.
+        return np.asarray(image.dataobj).T
+    except Exception as error:  # headers and streams can be damaged in any way
+        raise InputError(f"{path} is not a whole volume ({str(error)[:120]}); copy it again.") from error

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from labelnoise.core.reading import read_text
 from labelnoise.core.validation import InputError
 from labelnoise.segmentation.dataset import MaskDataset
 from labelnoise.segmentation.files import IMAGE_ENDINGS, MASK_ENDINGS, files_by_stem, pair_by_stem
@@ -76,7 +77,7 @@ def read_voc(
         raise InputError(
             f"There is no list {listed}; name another split, or the folder that holds ImageSets."
         )
-    order = listed.read_text(encoding="utf-8").split()
+    order = read_text(listed).split()
     published = files_by_stem(base / "SegmentationClass", MASK_ENDINGS)
     images = files_by_stem(base / "JPEGImages", IMAGE_ENDINGS)
     fields: dict[str, Any] = {}
@@ -114,6 +115,11 @@ def _masks_or_blank(
 
 def _objects(ids: NDArray[Any], classes: NDArray[Any]) -> tuple[MaskObject, ...]:
     """Objects with the class that most of their pixels carry; outlines (255) belong to none."""
+    if ids.shape != classes.shape:
+        raise InputError(
+            f"Masks of objects are {ids.shape[0]} x {ids.shape[1]} and those of classes {classes.shape[0]} x "
+            f"{classes.shape[1]}; copy both folders again."
+        )
     ids = np.where(ids == IGNORE, 0, ids)
     labels = {}
     for number in np.unique(ids[ids > 0]).tolist():

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelnoise.core.files import check_output, replacing
+from labelnoise.core.reading import read_json
 from labelnoise.core.validation import NO_LABEL, InputError
 from labelnoise.text.conll import SPLIT_NAMES
 from labelnoise.text.dataset import TextDataset
@@ -234,12 +235,7 @@ def _saved_files(root: Path, folder: Path, others: dict[str, bytes]) -> list[Pat
 
 
 def _json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"There is no {path}; save the data again with save_to_disk.") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not JSON ({error}); save the data again with save_to_disk.") from None
+    value = read_json(path, fix="save the data again with save_to_disk")
     if not isinstance(value, dict):
         raise InputError(f"{path} holds no object; save the data again with save_to_disk.")
     return value

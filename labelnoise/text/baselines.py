@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from labelnoise.core.array_files import read_npy
 from labelnoise.core.crossval import fold_ids
 from labelnoise.core.detection import Detection
 from labelnoise.core.selection import confident_learning
@@ -104,10 +104,7 @@ def detect_confident_learning(
 
 
 def _read(path: str, dataset: TextDataset) -> NDArray[Any]:
-    try:
-        found = np.load(Path(path), allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"The probabilities {path!r} cannot be read ({error}); give a .npy file.") from None
+    found = read_npy(path, what="The file of probabilities")
     if found.shape != (dataset.n_units, dataset.n_classes):
         raise InputError(
             f"The probabilities {path!r} have shape {found.shape}; {dataset.n_units} tokens and "

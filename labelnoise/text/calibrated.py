@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from labelnoise.core.array_files import read_npy
 from labelnoise.core.calibration import (
     count_estimate,
     probability_wrong,
@@ -321,11 +321,9 @@ def token_columns(dataset: TextDataset, encoder: str | None, features: str | Non
         return None
     from labelnoise.text.encoder import reduce_columns
 
-    try:
-        found = np.load(Path(features), allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"The features {features!r} cannot be read ({error}); give a .npy file.") from None
-    if found.ndim != 2 or len(found) != dataset.n_units or not np.isfinite(found).all():
+    found = read_npy(features, what="The file of features")
+    right = found.ndim == 2 and len(found) == dataset.n_units and found.dtype.kind in "fiub"
+    if not right or not np.isfinite(found).all():
         raise InputError(
             f"The features {features!r} have shape {found.shape} for {dataset.n_units} tokens; "
             "give one row of finite numbers per token."

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelnoise.core.files import check_output, replacing
+from labelnoise.core.reading import read_bytes
 from labelnoise.core.validation import InputError
 from labelnoise.text.dataset import TextDataset
 from labelnoise.text.schemes import UNLABELLED, bio_names, decode, encode, is_tag, sniff_scheme
@@ -287,10 +288,7 @@ def read_text_file(path: str | Path) -> str:
     InputError
         No such file, or other bytes than UTF-8, with their line.
     """
-    try:
-        content = Path(path).read_bytes()
-    except (FileNotFoundError, IsADirectoryError) as error:
-        raise InputError(f"There is no file {str(path)!r}; check the path.") from error
+    content = read_bytes(path)
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from labelnoise.core.array_files import read_npy
 from labelnoise.core.dataset import hash_arrays
 from labelnoise.core.download import cache_root
 from labelnoise.core.files import replacing
@@ -67,10 +68,10 @@ def encode_tokens(
     kept = (cache_root() / "text" / "encoded" if cache is None else Path(cache)) / f"{key}.npy"
     if kept.is_file():
         try:
-            found = np.load(kept, allow_pickle=False)
+            found = read_npy(kept)
             if found.ndim == 2 and len(found) == dataset.n_units:
                 return np.asarray(found, dtype=np.float32)
-        except (ValueError, OSError, EOFError):
+        except InputError:
             pass  # a damaged file is made anew
     features = reduce_columns(_hidden_states(dataset, source, layers), columns)
     kept.parent.mkdir(parents=True, exist_ok=True)

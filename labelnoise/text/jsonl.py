@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from labelnoise.core.files import check_output, replacing
+from labelnoise.core.reading import parse_json
 from labelnoise.core.validation import InputError
 from labelnoise.text.characters import Characters, TextRecord, from_records, trimmed
 from labelnoise.text.conll import read_text_file
@@ -122,7 +123,12 @@ def _record(line: str, where: str) -> TextRecord:
     key = _text_key(record)
     if key is None:
         raise InputError(f"{where} has no 'text'; write an object with a text and its spans.")
-    found = [_span(item, where) for item in record.get(_list_key(record)) or []]
+    spans = record.get(_list_key(record)) or []
+    if not isinstance(spans, list):
+        raise InputError(
+            f"{where} has {str(spans)[:40]!r} where a list of spans should stand; write [] for none."
+        )
+    found = [_span(item, where) for item in spans]
     return TextRecord(record[key], found, where, _tokens(record.get("tokens"), where))
 
 
@@ -134,10 +140,7 @@ def load_json(text: str, where: str) -> Any:
     InputError
         No JSON, or nested too deeply.
     """
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where} is not JSON ({error}); write one object per line.") from error
+    return parse_json(text, where, fix="write one object per line")
 
 
 def _text_key(record: Any) -> str | None:

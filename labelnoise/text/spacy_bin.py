@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelnoise.core.files import check_output, replacing
+from labelnoise.core.reading import read_bytes
 from labelnoise.core.validation import InputError
 from labelnoise.text.dataset import TextDataset
 from labelnoise.text.schemes import bio_names, decode, encode, repair
@@ -46,10 +47,7 @@ def read_spacy(path: str | Path) -> TextDataset:
     InputError
         Another kind of file, a damaged one, or one without entities stored; msgpack is not installed.
     """
-    try:
-        content = Path(path).read_bytes()
-    except (FileNotFoundError, IsADirectoryError) as error:
-        raise InputError(f"There is no file {str(path)!r}; check the path.") from error
+    content = read_bytes(path)
     message = _unpacked(content, path)
     table, lengths = _table(message, path)
     columns: list[int] = message["attrs"]

@@ -167,3 +167,15 @@ def test_memory_does_not_grow_with_the_clips(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert int(found.frames.sum()) == 600 * 201
     assert peak < 8 << 20
+
+
+def test_half_a_number_at_the_end_of_a_killed_run_harms_nothing(tmp_path: Path) -> None:
+    from labelnoise.audio.cache import CachedFeatures, _read_index
+
+    np.arange(128, dtype=np.float16).tofile(tmp_path / "a.f16")
+    with open(tmp_path / "a.f16", "ab") as file:
+        file.write(b"\x01")
+    (tmp_path / "a.jsonl").write_text('["x", 0, 2]\n["y", 1.5, 1]\n["z", true, 1]\n' + "[" * 100_000 + "\n")
+    known = _read_index(tmp_path, 64)
+    assert list(known) == ["x"]
+    assert CachedFeatures([known["x"]], 64)[0].sum() == sum(range(128))

@@ -97,3 +97,24 @@ def test_the_digest_is_of_the_content(tmp_path: Path) -> None:
     before = clips.digest(0)
     soundfile.write(tmp_path / "a.wav", tone(16000, 0.3), 16000)
     assert clips.digest(0) != before
+
+
+def test_odd_rates_take_no_gigabytes() -> None:
+    wave = np.sin(2 * np.pi * 440 * np.arange(44101) / 44101).astype(np.float32)
+    made = resample(wave, 44101, 16000)
+    expected = np.sin(2 * np.pi * 440 * np.arange(16000) / 16000)
+    assert made.shape == (16000,)
+    assert np.abs(made - expected)[200:-200].max() < 0.01
+
+
+@pytest.mark.parametrize("rate", [1, 999, 2_000_001, 2**31 - 1])
+def test_rates_that_no_sound_has_are_refused(rate: int, tmp_path: Path) -> None:
+    import soundfile
+
+    soundfile.write(tmp_path / "a.wav", np.zeros(100), 8000)
+    content = bytearray((tmp_path / "a.wav").read_bytes())
+    content[24:28] = rate.to_bytes(4, "little")
+    (tmp_path / "a.wav").write_bytes(content)
+    assert read_audio(tmp_path / "a.wav")[1] == rate
+    with pytest.raises(InputError, match=f"{rate:,} samples per second"):
+        read_audio(tmp_path / "a.wav", 16000)

@@ -65,7 +65,7 @@ def test_confusions_are_found_by_name_and_tempered(tmp_path: Path) -> None:
     path.write_text("1,2\n3,4\n")
     with pytest.raises(InputError, match="10 x 10"):
         human_confusion(data, 0.4, 0, matrix=str(path))
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="There is no file"):
         human_confusion(data, 0.4, 0, matrix=str(tmp_path / "none.csv"))
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pooch
 import pytest
 
-from labelnoise.core.download import cache_root, fetch, sha256_of
+from labelnoise.core.download import TRUST, _stay_on_https, cache_root, fetch, sha256_of
 from labelnoise.core.validation import InputError
 
 URL = "https://example.org/data.bin"
@@ -24,7 +25,7 @@ class FakeServer:
         self.content: bytes | Exception = CONTENT
         self.requests = 0
 
-    def __call__(self, timeout: float) -> FakeServer:
+    def __call__(self, timeout: float, hooks: object) -> FakeServer:
         return self
 
     def download(self, url: str, output: str, pooch: object) -> None:
@@ -37,7 +38,7 @@ class FakeServer:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> FakeServer:
     fake = FakeServer()
-    monkeypatch.setattr(pooch, "HTTPDownloader", lambda timeout: fake.download)
+    monkeypatch.setattr(pooch, "HTTPDownloader", lambda timeout, hooks: fake.download)
     return fake
 
 
@@ -68,9 +69,13 @@ def test_other_bytes_than_the_checksum_are_refused_and_not_kept(server: FakeServ
 
 
 def test_first_use_is_recorded_said_and_held_against_later_content(
-    server: FakeServer, tmp_path: Path
+    server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target, lock = tmp_path / "data.bin", tmp_path / "checksums.json"
+    with pytest.raises(InputError, match="No checksum of .* is published"):
+        fetch(URL, target, sha256=None, lock=lock)
+    assert server.requests == 0
+    monkeypatch.setenv(TRUST, "1")
     with pytest.warns(UserWarning, match="recorded in"):
         assert fetch(URL, target, sha256=None, lock=lock) is False
     assert json.loads(lock.read_text()) == {URL: DIGEST}
@@ -102,6 +107,19 @@ def test_only_https(server: FakeServer, tmp_path: Path, url: str) -> None:
     with pytest.raises(InputError, match="https only"):
         fetch(url, tmp_path / "data.bin", sha256=DIGEST, lock=tmp_path / "lock")
     assert server.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("location", "fine"),
+    [("", True), ("/b", True), ("https://b/c", True), ("http://b", False), ("file:///x", False)],
+)
+def test_a_redirection_stays_on_https(location: str, fine: bool) -> None:
+    answer = SimpleNamespace(url="https://a/x", headers={"location": location} if location else {})
+    if fine:
+        _stay_on_https(answer)
+    else:
+        with pytest.raises(InputError, match="not an https address"):
+            _stay_on_https(answer)
 
 
 @pytest.mark.parametrize("content", ["{", "[1]", '{"a": 1}'])

@@ -500,3 +500,23 @@ def test_importing_the_module_loads_nothing_heavy():
     heavy = ("pandas", "pyarrow", "rich", "torch", "scipy")
     code = f"import sys, labelnoise.core.issues; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl"])
+def test_ranks_that_are_none_are_refused(ending, tmp_path):
+    data = Dataset(name="pets", given=np.array([0, 1, 1]), class_names=("cat", "dog"))
+    found = Detection(
+        method="example",
+        quality=np.array([0.9, 0.2, 0.8]),
+        flagged=np.array([True, True, False]),
+        suggested=np.array([1, 0, 1]),
+        confidence=np.array([0.9, 0.8, 0.8]),
+    )
+    path = tmp_path / f"i{ending}"
+    IssueTable.from_detection(data, found, found.flagged, decision="own").save(path)
+    text = path.read_text(encoding="utf-8")
+    old, new = ('"rank": 2', '"rank": -7') if ending == ".jsonl" else ("\n2,", "\n-7,")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(InputError, match="ranks are not 1 to 2"):
+        IssueTable.load(path)

@@ -30,7 +30,7 @@ def published(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
             raise ConnectionError(url)
         Path(output).write_bytes(file.read_bytes())
 
-    monkeypatch.setattr(pooch, "HTTPDownloader", lambda timeout: copy)
+    monkeypatch.setattr(pooch, "HTTPDownloader", lambda timeout, hooks: copy)
     monkeypatch.setenv("LABELNOISE_CACHE", str(tmp_path / "cache"))
     return source
 
@@ -69,6 +69,9 @@ def test_first_download_without_published_checksum_is_recorded_and_said(
 ) -> None:
     digest = put_minesweeper(published / "minesweeper.npz")
     monkeypatch.setattr(data, "SHA256", {})
+    with pytest.raises(InputError, match="LABELNOISE_TRUST_FIRST_DOWNLOAD=1"):
+        load_graph("minesweeper")
+    monkeypatch.setenv("LABELNOISE_TRUST_FIRST_DOWNLOAD", "1")
     with pytest.warns(UserWarning, match=f"No checksum is published .*{digest}"):
         graph = load_graph("minesweeper")
     lock = tmp_path / "cache" / "graph" / "checksums.json"

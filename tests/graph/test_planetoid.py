@@ -209,3 +209,15 @@ def test_a_damaged_number_of_a_remembered_object_takes_no_memory(tmp_path: Path)
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(done.stdout) < 1_000_000  # kB
+
+
+def test_what_would_take_forever_or_all_memory_is_refused(folder: Path) -> None:
+    # A key that holds itself twice over, sixty times: its hash takes 2 to the 60 steps.
+    nested = b"K\x01" + b"q\x00h\x00\x86" * 60
+    # One text of 60,000 letters, remembered, and copied 20,000 times.
+    text = b"X" + (60_000).to_bytes(4, "little") + b"a" * 60_000 + b"q\x00"
+    copies = b"c_codecs\nencode\nq\x01" + b"h\x01h\x00\x85R" * 20_000
+    for content in (b"\x80\x02}" + nested + b"K\x01s.", b"\x80\x02]" + text + copies + b"."):
+        (folder / "ind.tiny.graph").write_bytes(content)
+        with pytest.raises(InputError, match="other keys than|far more than it holds"):
+            read_planetoid(folder, "Tiny", CLASSES)

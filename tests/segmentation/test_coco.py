@@ -133,3 +133,56 @@ def test_real_nuts(real_data: Path) -> None:
     assert data.objects is not None
     assert sum(map(len, data.objects)) == 165
     assert data.n_classes == 4
+
+
+def test_run_lengths_are_decoded_as_pycocotools_does() -> None:
+    from pycocotools import mask as masks
+
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        height, width = (int(side) for side in rng.integers(1, 40, 2))
+        mask = rng.random((height, width)) < rng.random() ** 2
+        written = encode_mask(mask)
+        assert (decode_segmentation(written, (height, width)) == mask).all()
+        rle = {"size": [height, width], "counts": written["counts"].encode()}
+        assert (masks.decode(rle) == mask).all()
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        "",
+        "1",
+        "o" * 40,
+        "\x7f",
+        "0" * 9,
+        "P" * 8 + "0",
+        "é",
+        [6, -6, 6],
+        [1 << 70],
+        [2.0, 4],
+        [True] * 6,
+        None,
+        6,
+    ],
+)
+def test_run_lengths_that_do_not_fit_never_reach_compiled_code(counts: Any) -> None:
+    with pytest.raises(InputError):
+        decode_segmentation({"size": [2, 3], "counts": counts}, (2, 3))
+
+
+@pytest.mark.parametrize("value", [1e9, -1e9, float("nan"), float("inf")])
+def test_polygons_do_not_reach_to_the_moon(value: float) -> None:
+    with pytest.raises(InputError, match="reaches far beyond"):
+        decode_segmentation([[0, 0, 2, 0, value, 1]], (2, 3))
+
+
+def test_sizes_without_images_are_believed_up_to_a_limit(tmp_path: Path) -> None:
+    content = {
+        "images": [{"id": 1, "file_name": "a.png", "height": 100_000, "width": 100_000}],
+        "categories": [{"id": 1, "name": "a"}],
+        "annotations": [],
+    }
+    (tmp_path / "i.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="claims 100,000 x 100,000 pixels"):
+        read_coco(tmp_path / "i.json")

@@ -64,3 +64,17 @@ def test_the_cache_is_bounded_and_used() -> None:
     assert len(images[1:3]) == 2
     with pytest.raises(IndexError):
         images[5]
+
+
+def test_a_header_that_claims_more_than_any_packing_holds(tmp_path: Path) -> None:
+    import struct
+    import zlib
+
+    write_png(np.zeros((3, 4), np.uint8), tmp_path / "a.png")
+    content = bytearray((tmp_path / "a.png").read_bytes())
+    content[16:24] = struct.pack(">II", 12_000, 12_000)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    (tmp_path / "a.png").write_bytes(content)
+    for read in (read_image, read_index_png, image_size):
+        with pytest.raises(InputError, match="12,000 x 12,000 pixels"):
+            read(tmp_path / "a.png")

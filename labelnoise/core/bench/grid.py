@@ -15,6 +15,7 @@ from labelnoise.core.bench.baselines import TRIVIAL
 from labelnoise.core.bench.measures import DETECT, TRAIN
 from labelnoise.core.bench.training import CEILING, PLAIN, TRIVIAL_TRAINERS
 from labelnoise.core.domain import get_domain
+from labelnoise.core.reading import read_text
 from labelnoise.core.validation import InputError, as_rate, choose
 
 __all__ = [
@@ -167,15 +168,10 @@ def load_grid(
         where = f"the built-in grid {name!r}"
     else:
         where = str(path)
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except OSError as error:
-            raise InputError(
-                f"The grid file {where} cannot be read ({error.strerror}); check the path."
-            ) from error
+        text = read_text(path)
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # too deep, or a number of thousands of digits
         raise InputError(f"The grid file {where} is not valid TOML: {error}.") from error
     grid = parse_grid(raw, where=where)
     if domains is not None:
@@ -311,7 +307,13 @@ def parse_grid(raw: Mapping[str, Any], *, where: str = "the grid") -> Grid:
                             method_options=method_options,
                             task=task,
                         )
-                        cells.setdefault(canonical_json(cell.to_json()), cell)
+                        try:
+                            key = canonical_json(cell.to_json())
+                        except (TypeError, ValueError) as error:
+                            raise InputError(
+                                f"{place} has an option that is no text, finite number, list or table ({error}); correct it."
+                            ) from error
+                        cells.setdefault(key, cell)
     if not cells:
         raise InputError(
             f"{where} holds no cell; add at least one block with a data set, a noise and a method."

@@ -16,6 +16,7 @@ from labelnoise.core.bench.gains import add_gains
 from labelnoise.core.bench.grid import MATCHED_NOISE, OWN_NOISE, canonical_json, digest
 from labelnoise.core.bench.losses import find_losses, find_training_losses
 from labelnoise.core.bench.measures import HEADLINE, LEVEL, MEASURES, TASKS, TRAIN
+from labelnoise.core.bench.records import broken_part
 from labelnoise.core.bench.store import DamagedCell, Store
 from labelnoise.core.bench.training import PLAIN, TRIVIAL_TRAINERS
 from labelnoise.core.domain import get_domain
@@ -57,6 +58,10 @@ def summarise(store: Store) -> dict[str, Any]:
             record = store.read(key)
         except DamagedCell as damage:
             damaged.append(str(damage))
+            continue
+        broken = broken_part(record)
+        if broken is not None:
+            damaged.append(f"{key}.json is not the record of a cell: {broken} is missing or of another kind")
             continue
         total += 1
         name = canonical_json(record["determined_by"]["cell"])

@@ -13,6 +13,7 @@ import numpy as np
 import labelnoise
 from labelnoise.core.dataset import Dataset
 from labelnoise.core.files import replacing
+from labelnoise.core.reading import read_json
 from labelnoise.core.review.decisions import Decisions
 from labelnoise.core.validation import InputError
 
@@ -88,8 +89,10 @@ class Provenance:
         InputError
             A missing or damaged file, or one of another kind.
         """
+        if not path.exists():
+            raise InputError(f"There is no file {str(path)!r}; apply writes it beside the corrected data.")
         try:
-            value = json.loads(path.read_text(encoding="utf-8"))
+            value = read_json(path)
             if value["format"] != _FORMAT or value["version"] != _VERSION:
                 raise ValueError("another kind of file")
             changes = tuple(
@@ -103,11 +106,7 @@ class Provenance:
             # Records from before this was kept lead back to the data themselves.
             texts["restored"] = str(value.get("restored") or texts["before"])
             return cls(changes=changes, reviewed=int(value["reviewed"]), class_names=classes, **texts)
-        except FileNotFoundError:
-            raise InputError(
-                f"There is no file {str(path)!r}; apply writes it beside the corrected data."
-            ) from None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise InputError(
                 f"{str(path)!r} is no record of applied decisions ({type(error).__name__}); "
                 "name the .provenance.json that apply wrote."
@@ -310,6 +309,10 @@ def undo_decisions(dataset: Dataset, provenance: Provenance) -> Dataset:
     place: Mapping[str, int] = {name: i for i, name in enumerate(dataset.class_names)}
     given = dataset.given.copy()
     for change in provenance.changes:
+        if not 0 <= change.index < dataset.n_units or (change.old and change.old not in place):
+            raise InputError(
+                f"The record gives row {change.index} the label {change.old!r}, which the data do not have; it was edited."
+            )
         given[change.index] = place[change.old] if change.old else -1
     restored = dataset.with_labels(given)
     if restored.content_hash() != provenance.restored:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from labelnoise.core.files import replacing
+from labelnoise.core.reading import read_json
 from labelnoise.core.validation import InputError
 
 __all__ = ["DECISIONS_VERSION", "VERDICTS", "Decision", "Decisions", "Verdict"]
@@ -133,15 +134,7 @@ class Decisions:
         InputError
             A missing or damaged file; see `from_json`.
         """
-        try:
-            value = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise InputError(
-                f"There is no file {str(path)!r}; export decisions on the review page."
-            ) from None
-        except (OSError, ValueError, RecursionError) as error:
-            raise InputError(f"{str(path)!r} cannot be read as JSON ({type(error).__name__}).") from error
-        return cls.from_json(value)
+        return cls.from_json(read_json(path, fix="export decisions on the review page"))
 
     def save(self, path: Path) -> None:
         """Write the file, whole or not at all."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from labelnoise.core.dataset import Dataset
+from labelnoise.core.reading import read_json
 from labelnoise.core.review.decisions import Decision, Decisions, Verdict
 from labelnoise.core.review.samples import Mark
 from labelnoise.core.validation import InputError
@@ -49,12 +49,7 @@ class LabelStudioReview:
         InputError
             No list of tasks, tasks that labelnoise did not write, or of several data sets.
         """
-        try:
-            tasks = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise InputError(f"There is no file {str(path)!r}; export the project of Label Studio.") from None
-        except (OSError, ValueError, RecursionError) as error:
-            raise InputError(f"{str(path)!r} cannot be read as JSON ({type(error).__name__}).") from error
+        tasks = read_json(path, fix="export the project of Label Studio")
         try:
             headers = {tuple(str(task["meta"]["labelnoise"][name]) for name in _HEADER) for task in tasks}
             ids = [[int(unit) for unit in task["meta"]["labelnoise"]["units"]] for task in tasks]

@@ -117,7 +117,7 @@ def test_grid_files(tmp_path):
         load_grid(path, domains=["text"])
     with pytest.raises(InputError, match="choose one"):
         load_grid(path, builtin="quick")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="There is no file"):
         load_grid(tmp_path / "none.toml")
     path.write_text("name = ")
     with pytest.raises(InputError, match="not valid TOML"):

@@ -87,5 +87,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
         Decisions.load(path)
     for content in (b"\xff\xfe", b"{", b"[" * 100_000):
         path.write_bytes(content)
-        with pytest.raises(InputError, match="cannot be read as JSON|holds no decisions"):
+        with pytest.raises(
+            InputError, match="cannot be read as JSON|holds no decisions|is not UTF-8|nested too deeply"
+        ):
             Decisions.load(path)
