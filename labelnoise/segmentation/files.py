@@ -22,11 +22,11 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
+from labelnoise.core.files import replacing
 from labelnoise.core.validation import InputError
 from labelnoise.segmentation.dataset import MaskDataset
 from labelnoise.segmentation.images import LazyImages, read_index_png, write_png
@@ -174,20 +174,9 @@ def write_masks(dataset: MaskDataset, path: str | Path) -> list[Path]:
     _check_target(dataset, folder)
     if not folder.parent.is_dir():
         raise InputError(f"{folder} lies in a folder that does not exist; make {str(folder.parent)!r} first.")
-    temporary = folder.with_name(f".{folder.name[:80]}.{os.getpid()}.{uuid4().hex[:12]}.tmp")
-    temporary.mkdir()
-    try:
+    with replacing(folder) as temporary:
+        temporary.mkdir()
         _write_into(dataset, temporary)
-        if folder.exists():
-            old = folder.with_name(f"{temporary.name}.old")
-            os.replace(folder, old)
-            os.replace(temporary, folder)
-            shutil.rmtree(old)
-        else:
-            os.replace(temporary, folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
     return [folder]
 
 
