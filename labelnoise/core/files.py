@@ -194,7 +194,7 @@ def check_output(
         has = f"has the extension {path.suffix!r}" if path.suffix else "has no extension"
         raise InputError(f"{what} {str(path)!r} {has}; choose one of: {', '.join(extensions)}.")
     if path.is_dir():
-        raise InputError(f"{what} {str(path)!r} is a folder; name a file in it.")
+        raise InputError(f"{what} {str(path)!r} exists and is a folder; choose another name.")
     folder = path.parent
     if not folder.is_dir():
         raise InputError(
