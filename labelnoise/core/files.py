@@ -12,7 +12,15 @@ from uuid import uuid4
 
 from labelnoise.core.validation import InputError
 
-__all__ = ["all_or_nothing", "check_output", "flush_to_disk", "make_folder", "replacing", "set_aside"]
+__all__ = [
+    "all_or_nothing",
+    "check_folder",
+    "check_output",
+    "flush_to_disk",
+    "make_folder",
+    "replacing",
+    "set_aside",
+]
 
 #: What the innermost `all_or_nothing` can take back: a path, and where its former content lies (None: there was none).
 _Changes = list[tuple[Path, Path | None]]
@@ -211,3 +219,41 @@ def check_output(
                 f"{what} {str(path)!r} would overwrite the input {str(given)!r}; choose another name."
             )
     return path
+
+
+def check_folder(folder: Path, *, what: str = "the folder") -> Path:
+    """Refuse a folder in which no file could be made, before the work whose results it is to hold.
+
+    Parameters
+    ----------
+    folder : Path
+        Need not exist; what is missing of it will be made by `make_folder`.
+    what : str
+        How the message calls it.
+
+    Raises
+    ------
+    InputError
+        A file of that name or above it, no permission.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "a"
+    >>> file.touch()
+    >>> check_folder(file / "runs").name
+    Traceback (most recent call last):
+        ...
+    labelnoise.core.validation.InputError: the folder '.../a/runs' cannot be made, since '.../a' is a file; choose another.
+    """
+    folder = Path(folder)
+    found = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not found.is_dir():
+        if found == folder:
+            raise InputError(f"{what} {str(folder)!r} is a file; name a folder.")
+        raise InputError(
+            f"{what} {str(folder)!r} cannot be made, since {str(found)!r} is a file; choose another."
+        )
+    if not os.access(found, os.W_OK | os.X_OK):
+        raise InputError(f"{what} {str(folder)!r} may not be written to; choose another.")
+    return folder
