@@ -223,7 +223,7 @@ def test_csv_opens_in_pandas_and_survives_a_person_who_sorts_and_remarks(tmp_pat
     _, _, table = make(all_units=True)
     path = tmp_path / "a.csv"
     table.save(path)
-    frame = pd.read_csv(path)
+    frame = pd.read_csv(path, float_precision="round_trip")
     assert list(frame.columns) == list(table.columns)
     assert frame["rank"].tolist() == table.columns["rank"].tolist()
     frame = frame.sort_values("given")
