@@ -23,13 +23,13 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labelnoise.audio.dataset import AudioDataset
 from labelnoise.audio.tables import UNKNOWN, encode_classes, encode_tags, find_audio, read_table
+from labelnoise.core.files import replacing
 from labelnoise.core.reading import read_json
 from labelnoise.core.validation import InputError
 
@@ -142,20 +142,9 @@ def write_clips(dataset: AudioDataset, path: str | Path) -> list[Path]:
     folder = Path(os.path.realpath(path))
     _check_target(dataset, folder)
     _check_names(dataset)
-    temporary = folder.with_name(f".{folder.name[:80]}.{os.getpid()}.{uuid4().hex[:12]}.tmp")
-    temporary.mkdir()
-    try:
+    with replacing(folder) as temporary:
+        temporary.mkdir()
         _write_into(dataset, temporary)
-        if folder.exists():
-            old = folder.with_name(f"{temporary.name}.old")
-            os.replace(folder, old)
-            os.replace(temporary, folder)
-            shutil.rmtree(old)
-        else:
-            os.replace(temporary, folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
     return [folder]
 
 

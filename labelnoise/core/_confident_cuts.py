@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from labelnoise.core._radix import GroupCuts
 from labelnoise.core._survey import SLACK, Floats, blocks, take_column
 
-__all__ = ["Pairs", "PerUnit", "Ranking", "flag_lowest"]
+__all__ = ["CutSearch", "Cuts", "Pairs", "PerUnit", "Ranking", "count_at_cut", "flag_lowest", "mark_below"]
 
 #: A piece of the units: their place, labels and probabilities.
 Piece = tuple[slice, NDArray[Any], Floats]
 #: Reads all pieces, in order, once more; says what for.
 Readings = Callable[[str], Iterable[Piece]]
+#: Per group the cut, how many at the cut are to be flagged, and whether those are all.
+Cuts = tuple[Floats, NDArray[np.int64], NDArray[np.bool_]]
 #: Rows, their groups and the number by which each is ranked there; rows ascend within a group.
 Entries = tuple[NDArray[np.intp], NDArray[np.int64], Floats]
 
@@ -170,12 +172,28 @@ def flag_lowest(
     cuts = _find_cuts(readings, ranking, flags, disputed)
     if cuts is None:
         return
-    cut, left, whole = cuts
+    _, left, whole = cuts
     tied = np.flatnonzero(~whole)
     if ties == "numpy":
         left[tied] = 0
-    taken = np.zeros(len(cut), dtype=np.int64)
-    for piece in readings("flags"):
+    mark_below(readings("flags"), ranking, cuts, np.zeros(len(left), dtype=np.int64), flags, bit, disputed)
+    if ties == "numpy":
+        for batch in _batches(tied, ranking):
+            _flag_as_sorted(readings, ranking, batch, flags, bit)
+
+
+def mark_below(
+    pieces: Iterable[Piece],
+    ranking: Ranking,
+    cuts: Cuts,
+    taken: NDArray[np.int64],
+    flags: NDArray[np.uint8],
+    bit: int,
+    disputed: int,
+) -> None:
+    """Set ``bit`` in the flags of what lies below its group's cut; ``taken`` counts what lies at it and came before."""
+    cut, left, whole = cuts
+    for piece in pieces:
         for some, (rows, groups, values) in _entries(ranking, piece, flags, disputed):
             below = values < cut[groups]
             equal = np.flatnonzero(values == cut[groups])
@@ -185,9 +203,18 @@ def flag_lowest(
                 below[equal] = _first(groups[equal], taken, left)
             part = flags[some]
             part[rows[below]] |= np.uint8(bit)
-    if ties == "numpy":
-        for batch in _batches(tied, ranking):
-            _flag_as_sorted(readings, ranking, batch, flags, bit)
+
+
+def count_at_cut(
+    pieces: Iterable[Piece], ranking: Ranking, cuts: Cuts, flags: NDArray[np.uint8], disputed: int
+) -> NDArray[np.int64]:
+    """How many entries of each group lie at a cut that takes some of those and not all."""
+    cut, _, whole = cuts
+    found = np.zeros(len(cut), dtype=np.int64)
+    for piece in pieces:
+        for _, (_, groups, values) in _entries(ranking, piece, flags, disputed):
+            found += np.bincount(groups[(values == cut[groups]) & ~whole[groups]], minlength=len(cut))
+    return found
 
 
 def _entries(
@@ -199,43 +226,63 @@ def _entries(
         yield some, ranking.entries(ids[rows], probs[rows], (flags[some] & np.uint8(disputed)) > 0)
 
 
-def _find_cuts(
-    readings: Readings, ranking: Ranking, flags: NDArray[np.uint8], disputed: int
-) -> tuple[Floats, NDArray[np.int64], NDArray[np.bool_]] | None:
+def _find_cuts(readings: Readings, ranking: Ranking, flags: NDArray[np.uint8], disputed: int) -> Cuts | None:
     """Per group the cut, how many at the cut are still to be flagged, and whether all of those are."""
-    g = len(ranking.ranks)
-    if g == 0:
+    if len(ranking.ranks) == 0:
         return None
-    # Groups that are flagged whole need no cut.
-    sought = np.flatnonzero(ranking.ranks < ranking.sizes)
-    place = np.full(g, -1, dtype=np.int64)
-    place[sought] = np.arange(len(sought))
-    search: GroupCuts | None = None
+    search: CutSearch | None = None
     while search is None or search.open:
-        if len(sought) == 0:
-            break
         for piece in readings("cuts"):
             if search is None:
-                search = GroupCuts(
-                    ranking.ranks[sought], ranking.sizes[sought], piece[2].dtype, -_BOUND, ranking.high
-                )
+                search = CutSearch(ranking, piece[2].dtype)
+                if not search.open:
+                    break
                 search.begin()
-            for _, (_, groups, values) in _entries(ranking, piece, flags, disputed):
-                at = place[groups]
-                known = at >= 0
-                search.add(at[known], values[known])
-        if search is None:
+            search.add([piece], flags, disputed)
+        if search is None or not search.open:
             break
         search.end()
         if search.open:
             search.begin()
-    dtype = np.float64 if search is None else search.dtype
-    cut, left = np.full(g, np.inf, dtype=dtype), np.zeros(g, dtype=np.int64)
-    whole = np.ones(g, dtype=bool)
-    if search is not None:
-        cut[sought], left[sought] = search.cuts(), search.left
-        whole[sought] = search.left == search.inside
-    return cut, left, whole
+    return (search or CutSearch(ranking, np.float64)).cuts()
+
+
+class CutSearch:
+    """The search for the cut of every group; while `open`: `begin`, `add` all pieces, `end`."""
+
+    def __init__(self, ranking: Ranking, dtype: Any) -> None:
+        self.ranking, self._dtype = ranking, dtype
+        # Groups that are flagged whole need no cut.
+        self._sought = np.flatnonzero(ranking.ranks < ranking.sizes)
+        self._place = np.full(len(ranking.ranks), -1, dtype=np.int64)
+        self._place[self._sought] = np.arange(len(self._sought))
+        ranks, sizes = ranking.ranks[self._sought], ranking.sizes[self._sought]
+        self._search = GroupCuts(ranks, sizes, dtype, -_BOUND, ranking.high)
+        self.begin, self.end = self._search.begin, self._search.end
+        self.partial, self.merge = self._search.partial, self._search.merge
+
+    @property
+    def open(self) -> bool:
+        """Another reading is needed."""
+        return self._search.open
+
+    def add(self, pieces: Iterable[Piece], flags: NDArray[np.uint8], disputed: int) -> None:
+        """Look at pieces whose units are flagged where they are disputed."""
+        for piece in pieces:
+            for _, (_, groups, values) in _entries(self.ranking, piece, flags, disputed):
+                at = self._place[groups]
+                known = at >= 0
+                self._search.add(at[known], values[known])
+
+    def cuts(self) -> Cuts:
+        """When no longer open: the cuts, how many at them are still to be flagged, and whether all of those are."""
+        g = len(self.ranking.ranks)
+        cut, left = np.full(g, np.inf, dtype=self._dtype), np.zeros(g, dtype=np.int64)
+        whole = np.ones(g, dtype=bool)
+        if len(self._sought):
+            cut[self._sought], left[self._sought] = self._search.cuts(), self._search.left
+            whole[self._sought] = self._search.left == self._search.inside
+        return cut, left, whole
 
 
 def _first(groups: NDArray[np.int64], taken: NDArray[np.int64], left: NDArray[np.int64]) -> NDArray[np.bool_]:

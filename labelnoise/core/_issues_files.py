@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelnoise.core.files import check_output, flush_to_disk, replacing
+from labelnoise.core.files import all_or_nothing, check_output, flush_to_disk, replacing, set_aside
 from labelnoise.core.issues import EXTENSIONS, IssueHeader, IssueTable, kind_of
 from labelnoise.core.reading import parse_json
 from labelnoise.core.validation import InputError
@@ -100,7 +100,7 @@ def _write_csv(table: IssueTable, path: Path) -> list[Path]:
     kinds = [kind_of(column) for column in table.columns.values()]
     header_path = sidecar(path)
     # The inner file is put in place first: rows, then header.
-    with replacing(header_path) as temporary_header, replacing(path) as temporary:
+    with all_or_nothing(), replacing(header_path) as temporary_header, replacing(path) as temporary:
         # The byte order mark makes spreadsheets read UTF-8.
         with open(temporary, "w", encoding="utf-8-sig", newline="") as file:
             writer = csv.writer(file)
@@ -111,7 +111,7 @@ def _write_csv(table: IssueTable, path: Path) -> list[Path]:
         flush_to_disk(temporary)
         flush_to_disk(temporary_header)
         # A crash between the two replacements must never leave one run's rows under another's header.
-        header_path.unlink(missing_ok=True)
+        set_aside(header_path)
     return [path, header_path]
 
 

@@ -150,6 +150,26 @@ class GroupCuts:
         cells = (groups.astype(np.int64) << self._digits) + digits.astype(np.int64)
         np.add.at(self._counts, cells, 1)
 
+    def partial(self) -> tuple[NDArray[Any], ...]:
+        """What was added since `begin`, for the search of another process; this one forgets it."""
+        if self._counts is None:
+            groups = np.concatenate([np.empty(0, np.int64), *(g for g, _ in self._held)])
+            keys = np.concatenate([np.empty(0, np.uint64), *(key for _, key in self._held)])
+            self._held = []
+            return groups, keys
+        cells = np.flatnonzero(self._counts)
+        counted = self._counts[cells]
+        self._counts[cells] = 0
+        return cells, counted
+
+    def merge(self, partial: tuple[NDArray[Any], ...]) -> None:
+        """Add what another process found with a copy of this search; order does not matter."""
+        first, second = partial
+        if self._counts is None:
+            self._held.append((first, second))
+        else:
+            self._counts[first] += second
+
     def end(self) -> None:
         """Finish a reading.
 

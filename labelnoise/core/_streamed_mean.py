@@ -6,14 +6,14 @@ is walked while the values come in: its lower branches are summed by NumPy itsel
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import numpy as np
 
 from labelnoise.core._survey import Floats
 
-__all__ = ["ReadingsDiffer", "StreamedMean"]
+__all__ = ["ReadingsDiffer", "StreamedMean", "leaves", "mean_of_leaves"]
 
 #: Branches of at most as many values are left to NumPy. It splits down to 128, so this may not be less.
 _BRANCH = 1 << 10
@@ -74,6 +74,40 @@ class StreamedMean:
             raise ReadingsDiffer("fewer values than announced")
         # In double precision and rounded once more, as NumPy does for float32.
         return self._total.dtype.type(self._total / np.intp(self._n))
+
+
+def leaves(n: int, low: int, high: int, start: int = 0) -> Iterator[tuple[int, int]]:
+    """The branches of `numpy.add.reduce` of n values that are summed in one go: start and size of those within a range.
+
+    Examples
+    --------
+    >>> list(leaves(3000, 0, 3000)), list(leaves(3000, 800, 1000))
+    ([(0, 744), (744, 752), (1496, 752), (2248, 752)], [(744, 752)])
+    """
+    if low >= high or start >= high or start + n <= low:
+        return
+    if n <= _BRANCH:
+        yield start, n
+        return
+    half = n // 2
+    half -= half % _UNROLLED
+    yield from leaves(half, low, high, start)
+    yield from leaves(n - half, low, high, start + half)
+
+
+def mean_of_leaves(n: int, sums: Iterator[Any]) -> Any:
+    """NumPy's mean of n values from the sums of all their `leaves`, in order."""
+    total = _sum_of_leaves(n, sums)
+    return total.dtype.type(total / np.intp(n))
+
+
+def _sum_of_leaves(n: int, sums: Iterator[Any]) -> Any:
+    if n <= _BRANCH:
+        return next(sums)
+    half = n // 2
+    half -= half % _UNROLLED
+    left = _sum_of_leaves(half, sums)
+    return left + _sum_of_leaves(n - half, sums)
 
 
 def _tree(n: int) -> Generator[int, Floats, Any]:

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from labelnoise.core.dataset import Dataset
 from labelnoise.core.domain import Domain
-from labelnoise.core.files import check_output
+from labelnoise.core.files import all_or_nothing, check_output
 from labelnoise.core.issues import IssueTable
 from labelnoise.core.terminal import path_text, say
 from labelnoise.core.validation import InputError, choose
@@ -145,16 +145,12 @@ class ReviewVerbs:
                 raise InputError(
                     f"The {record.reviewed} decisions of {str(decisions)!r} change no label; there is nothing to write."
                 )
-            written = self.domain.save(corrected, out)
-            try:
-                record = as_written(record, dataset, self.domain.load(str(out)))
-            except InputError:
-                for path in written:
-                    if path.is_file():
-                        path.unlink()
-                raise
             beside = provenance_path(out)
-            record.save(beside)
+            # A copy without its record could not be undone, so neither stays without the other.
+            with all_or_nothing():
+                written = self.domain.save(corrected, out)
+                record = as_written(record, dataset, self.domain.load(str(out)))
+                record.save(beside)
             written = [*written, beside]
             told = summary(record)
         if as_json:

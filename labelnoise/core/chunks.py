@@ -134,6 +134,19 @@ class Passes:
             self.per_class += np.bincount(ids[ids >= 0], minlength=self.k)
             self._lengths.append(len(ids))
 
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        return tuple(self._lengths)
+
+    @property
+    def dtype(self) -> Any:
+        """Type of the probabilities, None before `check`."""
+        return self._dtype
+
+    def known(self, lengths: tuple[int, ...], k: int, dtype: Any, per_class: NDArray[np.int64]) -> None:
+        """Instead of `check`: what it found in another process."""
+        self._lengths, self.k, self._dtype, self.per_class = list(lengths), k, dtype, per_class
+
     def again(self, what: str) -> Iterator[tuple[slice, NDArray[Any], Floats]]:
         """The place, labels and probabilities of every chunk, once more."""
         start = index = 0

@@ -17,10 +17,11 @@ from cyclopts import App, CycloptsError, Group, Parameter, UnknownCommandError, 
 
 import labelnoise
 from labelnoise.core.progress import Item, Reporter, show_progress
+from labelnoise.interrupts import INTERRUPTED, SENTENCE
 
 __all__ = ["build_root", "main", "run"]
 
-OK, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, MISTAKE = 0, 1, 2
 #: What a shell reports for a program that wrote into a closed pipe.
 CLOSED_PIPE = 141
 #: Set to anything, it lets exceptions through with their traceback.
@@ -127,10 +128,7 @@ def run(make_app: Callable[[], App], arguments: Sequence[str] | None = None) -> 
     except KeyboardInterrupt:
         if os.environ.get(DEBUG_VARIABLE):
             raise
-        print(
-            "interrupted; no file was left half-written, and a benchmark goes on where it stopped",
-            file=sys.stderr,
-        )
+        print(SENTENCE, file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
         if os.environ.get(DEBUG_VARIABLE):
@@ -162,11 +160,19 @@ def _explain(error: Exception) -> tuple[int, str]:
         what = (error.strerror or str(error) or type(error).__name__).lower()
         where = f" {error.filename!r}" if error.filename else ""
         return MISTAKE, f"the system refused to read or write{where}: {what}."
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or _torch_ran_out(error):
         return MISTAKE, "there is not enough memory for this; use a smaller data set or a machine with more."
     return FAILED, (
         f"this is a defect of the program, not of your input ({type(error).__name__}: {error}); "
         f"set {DEBUG_VARIABLE}=1 to see where, and please report it."
+    )
+
+
+def _torch_ran_out(error: Exception) -> bool:
+    """Torch raises a RuntimeError where memory ends: on the CPU a plain one."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    return "OutOfMemoryError" in kinds or (
+        isinstance(error, RuntimeError) and "DefaultCPUAllocator: can't allocate memory" in str(error)
     )
 
 

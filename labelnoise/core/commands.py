@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from labelnoise.core.domain import Domain, domain_names, get_domain
-from labelnoise.core.files import check_output
+from labelnoise.core.files import check_folder, check_output
 from labelnoise.core.terminal import path_text, printable, say
 from labelnoise.core.validation import InputError
 
@@ -42,8 +42,9 @@ def run_benchmark(
     from labelnoise.core.bench.run import run_bench
     from labelnoise.core.bench.summary import summarise
 
-    if out.exists() and not out.is_dir():
-        raise InputError(f"--out {str(out)!r} is a file; name a folder for the finished cells.")
+    check_folder(out, what="--out")
+    if (out / "cells").exists():
+        check_folder(out / "cells", what="--out")
     if not out.parent.is_dir():
         raise InputError(
             f"--out {str(out)!r} lies in a folder that does not exist; make {str(out.parent)!r} first."

@@ -35,7 +35,7 @@ from labelnoise.core.validation import InputError
 __all__ = ["confident_learning_chunks"]
 
 #: What the byte of a unit says while the rules are at work.
-_DISPUTED, _COUNTED, _BY_CLASS, _BY_PAIR = 1, 2, 4, 8
+DISPUTED, COUNTED, BY_CLASS, BY_PAIR = 1, 2, 4, 8
 
 
 def confident_learning_chunks(
@@ -138,43 +138,43 @@ def _run(
     by_pair = rule in ("prune_by_noise_rate", "both")
     plain = rule == "predicted_neq_given"
     lowered = None if plain else _thresholds(passes) - SLACK
-    counts, clear = _survey(passes, lowered, flags, with_clear=by_pair)
+    counts, clear = survey_pieces(passes.again("joint"), passes.k, lowered, flags, with_clear=by_pair)
     if plain:
-        return _DISPUTED
+        return DISPUTED
     if rule not in PRUNE_RULES:
         if rule == "confident_learning":
-            return _COUNTED
-        count = sum(int(np.count_nonzero(flags[some] & np.uint8(_COUNTED))) for some in blocks(len(flags), 1))
+            return COUNTED
+        count = sum(int(np.count_nonzero(flags[some] & np.uint8(COUNTED))) for some in blocks(len(flags), 1))
         score = take_column if rule == "low_self_confidence" else margin_of
         everyone = np.zeros(passes.k, dtype=np.int64)
-        ranking = _per_unit(everyone, np.array([count]), np.array([passes.per_class.sum()]), score)
-        flag_lowest(passes.again, ranking, flags, _BY_CLASS, _DISPUTED, ties)
-        return _BY_CLASS
+        ranking = per_unit(everyone, np.array([count]), np.array([passes.per_class.sum()]), score)
+        flag_lowest(passes.again, ranking, flags, BY_CLASS, DISPUTED, ties)
+        return BY_CLASS
 
     to_prune = prune_counts(joint_of_counts(counts, passes.per_class), fraction, min_per_class)
     prunable = passes.per_class > max(min_per_class, 1)
-    need = _DISPUTED
+    need = DISPUTED
     if rule in ("prune_by_class", "both"):
         ranks = np.where(prunable, passes.per_class - to_prune.diagonal(), 0)
         classes = np.arange(passes.k)
         flag_lowest(
             passes.again,
-            _per_unit(classes, ranks, passes.per_class, take_column),
+            per_unit(classes, ranks, passes.per_class, take_column),
             flags,
-            _BY_CLASS,
-            _DISPUTED,
+            BY_CLASS,
+            DISPUTED,
             ties,
         )
-        need |= _BY_CLASS
+        need |= BY_CLASS
     if by_pair:
         wanted = np.where(prunable[:, None], to_prune.T, 0)
         np.fill_diagonal(wanted, 0)
-        flag_lowest(passes.again, Pairs(wanted, clear, passes.per_class), flags, _BY_PAIR, _DISPUTED, ties)
-        need |= _BY_PAIR
+        flag_lowest(passes.again, Pairs(wanted, clear, passes.per_class), flags, BY_PAIR, DISPUTED, ties)
+        need |= BY_PAIR
     return need
 
 
-def _per_unit(
+def per_unit(
     group_of_class: NDArray[np.int64],
     ranks: NDArray[np.int64],
     sizes: NDArray[np.int64],
@@ -200,26 +200,30 @@ def _thresholds(passes: Passes) -> Floats:
     return clip_thresholds([2 if mean is None else mean.value() for mean in means])
 
 
-def _survey(
-    passes: Passes, lowered: Floats | None, flags: NDArray[np.uint8], *, with_clear: bool
+def survey_pieces(
+    pieces: Iterable[tuple[slice, NDArray[Any], Floats]],
+    k: int,
+    lowered: Floats | None,
+    flags: NDArray[np.uint8],
+    *,
+    with_clear: bool,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Mark disputed and counted units; counts of [true, given], and of clear leads of [given, other]."""
-    k = passes.k
     counts = np.zeros(k * k, dtype=np.int64)
     clear = np.zeros(k * k if with_clear else 0, dtype=np.int64)
-    for where, ids, probs in passes.again("joint"):
+    for where, ids, probs in pieces:
         for rows in blocks(*probs.shape):
             block, own = probs[rows], ids[rows]
             best, top = most_probable(block)
             columns = np.maximum(own, 0).astype(np.intp)
             mine = take_column(block, columns)
             disputed = (best != own) & (own >= 0) & prefers_another(own, mine, best, top)
-            marks = disputed.view(np.uint8) * np.uint8(_DISPUTED)
+            marks = disputed.view(np.uint8) * np.uint8(DISPUTED)
             if lowered is not None:
                 guess = _guess(block, best.astype(ids.dtype), top, lowered)
                 counted = (guess >= 0) & (own >= 0)
                 _tally(counts, guess[counted].astype(np.int64) * k + own[counted])
-                marks |= ((guess >= 0) & (guess != own) & disputed).view(np.uint8) * np.uint8(_COUNTED)
+                marks |= ((guess >= 0) & (guess != own) & disputed).view(np.uint8) * np.uint8(COUNTED)
             if with_clear:
                 rivals = np.flatnonzero(disputed)
                 lead = mine[rivals, None] - block[rivals]

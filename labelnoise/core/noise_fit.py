@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from labelnoise.core.corruption import Corruption, compare_labels
+from labelnoise.core.files import replacing
 from labelnoise.core.noise_matrices import confusion_transition
 from labelnoise.core.noise_single import corrupt
 from labelnoise.core.random import generator, seed_sequence
@@ -317,14 +317,8 @@ class NoiseModel:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the model as one JSON file, all or nothing; returns its path."""
         target = Path(path)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".tmp")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(self.to_dict(), file, indent=1, allow_nan=False)
-            os.replace(temporary, target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with replacing(target) as temporary:
+            temporary.write_text(json.dumps(self.to_dict(), indent=1, allow_nan=False), encoding="utf-8")
         return target
 
     @classmethod

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelnoise.core.array_files import check_archive, read_npz
-from labelnoise.core.files import check_output, replacing
+from labelnoise.core.files import all_or_nothing, check_output, make_folder, replacing
 from labelnoise.core.validation import InputError
 from labelnoise.graph.arrays import from_arrays, sparse_from_parts, to_arrays
 from labelnoise.graph.dataset import GraphDataset
@@ -121,13 +121,17 @@ def write_graph(dataset: GraphDataset, path: str | Path) -> list[Path]:
     >>> [item.name for item in write_graph(graph, Path(tempfile.mkdtemp()) / "two.npz")]
     ['two.npz']
     """
-    path = Path(path)
+    with all_or_nothing():  # a graph may be several files
+        return _write(dataset, Path(path))
+
+
+def _write(dataset: GraphDataset, path: Path) -> list[Path]:
     if not path.suffix or path.is_dir():
         if path.exists() and not path.is_dir():
             raise InputError(
                 f"{path} is a file without an ending; name a folder, or an ending: {', '.join(ENDINGS)}."
             )
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
         path = path / "nodes.csv"
     check_output(path, extensions=ENDINGS, what="the graph file")
     if path.suffix.lower() in TABLE_ENDINGS:
@@ -261,4 +265,6 @@ def _save_pt(arrays: Mapping[str, NDArray[Any]], path: Path) -> None:
         key: array.tolist() if array.dtype.kind == "U" else torch.from_numpy(np.ascontiguousarray(array))
         for key, array in arrays.items()
     }
-    torch.save(content, path)
+    # Into a file opened here: given a path, torch tells of a full disk by an error that does not say so.
+    with open(path, "wb") as file:
+        torch.save(content, file)

@@ -19,7 +19,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from labelnoise.core.files import replacing
+from labelnoise.core.files import all_or_nothing, replacing
 from labelnoise.core.reading import read_json
 from labelnoise.core.validation import InputError
 from labelnoise.graph.arrays import as_ids, encode_names, from_arrays, natural_order, to_arrays
@@ -166,7 +166,7 @@ def write_tables(dataset: GraphDataset, nodes: Path) -> list[Path]:
         "meta": json.loads(str(arrays["meta"])),
     }
     written = [nodes, companion(nodes, "edges"), companion(nodes, "graph")]
-    with ExitStack() as stack:
+    with all_or_nothing(), ExitStack() as stack:
         temporary = [stack.enter_context(replacing(path)) for path in written]
         _write_table(pyarrow.table(columns), temporary[0], nodes.suffix)
         _write_table(pyarrow.table(edges), temporary[1], nodes.suffix)

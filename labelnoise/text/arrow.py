@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelnoise.core.files import check_output, replacing
+from labelnoise.core.files import check_output, make_folder, replacing
 from labelnoise.core.reading import read_json
 from labelnoise.core.validation import NO_LABEL, InputError
 from labelnoise.text.conll import SPLIT_NAMES
@@ -170,11 +170,11 @@ def write_arrow(dataset: TextDataset, path: str | Path) -> list[Path]:
         return [path]
     if path.is_file():
         raise InputError(f"{path} is a file and {len(layout.parts)} tables are to be written; name a folder.")
-    path.mkdir(parents=True, exist_ok=True)
+    make_folder(path)
     written = []
     for part, table in zip(layout.parts, tables, strict=True):
         target = path / part.file
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         _write_table(table, target)
         written.append(target)
     for name, content in layout.others.items():

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelnoise.core.files import check_output, replacing
+from labelnoise.core.files import check_output, make_folder, replacing
 from labelnoise.core.reading import read_bytes
 from labelnoise.core.validation import InputError
 from labelnoise.text.dataset import TextDataset
@@ -269,7 +269,7 @@ def write_conll(dataset: TextDataset, path: str | Path) -> list[Path]:
             )
         if path.exists() and not path.is_dir():
             raise InputError(f"{path} is a file and {len(names)} files are to be written; name a folder.")
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
         targets = [path / name for name in names]
     first = 0
     for part, target in zip(layout.files, targets):

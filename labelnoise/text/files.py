@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from labelnoise.core.files import all_or_nothing
 from labelnoise.core.validation import InputError
 from labelnoise.text.arrow import ArrowLayout, is_arrow_folder, read_arrow, write_arrow
 from labelnoise.text.conll import SPLIT_NAMES, read_conll, write_conll
@@ -101,6 +102,11 @@ def write_text(dataset: TextDataset, path: str | Path) -> list[Path]:
     True
     """
     _refuse_other(Path(path))
+    with all_or_nothing():  # a data set may be several files
+        return _write(dataset, path)
+
+
+def _write(dataset: TextDataset, path: str | Path) -> list[Path]:
     layout, ending = dataset.layout, Path(path).suffix.lower()
     if isinstance(layout, JoinedLayout) and not ending:
         return write_joined(dataset, path, _WRITERS[Path(layout.names[0]).suffix.lower()])

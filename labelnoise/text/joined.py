@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from labelnoise.core.files import make_folder
 from labelnoise.core.validation import NO_LABEL, InputError
 from labelnoise.text.dataset import TextDataset
 from labelnoise.text.schemes import bio_names
@@ -82,7 +83,7 @@ def write_joined(
         raise InputError(f"{dataset.name} was not read from a folder of files; name one file for it.")
     if path.is_file():
         raise InputError(f"{path} is a file and {len(layout.parts)} files are to be written; name a folder.")
-    path.mkdir(parents=True, exist_ok=True)
+    make_folder(path)
     written, first = [], 0
     for name, part in zip(layout.names, layout.parts, strict=True):
         labels = np.asarray(dataset.given[first : first + part.n_units])

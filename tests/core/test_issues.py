@@ -1,6 +1,7 @@
 import csv
 import dataclasses
 import json
+import os
 import random
 import re
 import string
@@ -17,6 +18,7 @@ from labelnoise.core.dataset import Dataset
 from labelnoise.core.detection import CountEstimate, Detection
 from labelnoise.core.issues import IssueTable
 from labelnoise.core.validation import InputError
+from tests.faults import failing
 
 NASTY = [
     "=cmd|' /C calc'!A0",
@@ -221,7 +223,7 @@ def test_csv_opens_in_pandas_and_survives_a_person_who_sorts_and_remarks(tmp_pat
     _, _, table = make(all_units=True)
     path = tmp_path / "a.csv"
     table.save(path)
-    frame = pd.read_csv(path)
+    frame = pd.read_csv(path, float_precision="round_trip")
     assert list(frame.columns) == list(table.columns)
     assert frame["rank"].tolist() == table.columns["rank"].tolist()
     frame = frame.sort_values("given")
@@ -233,30 +235,57 @@ def test_csv_opens_in_pandas_and_survives_a_person_who_sorts_and_remarks(tmp_pat
     assert again == table
 
 
-def test_crash_between_the_two_files_of_a_csv_never_mixes_two_runs(tmp_path, monkeypatch):
-    import os
-
+def test_an_error_between_the_two_files_of_a_csv_leaves_the_old_table(tmp_path):
     _, _, old = make(seed=0)
     _, _, new = make(seed=1)
     path = tmp_path / "a.csv"
-    replace = os.replace
-    for survive in (0, 1):
+    old.save(path)
+    with failing("replace", None) as count:
         old.save(path)
-        left = [survive]
-
-        def failing(source, target, left=left):
-            if left[0] == 0:
-                raise OSError(28, "No space left on device", str(target))
-            left[0] -= 1
-            replace(source, target)
-
-        monkeypatch.setattr(os, "replace", failing)
-        with pytest.raises(OSError):
+    assert count.calls >= 2
+    for at in range(1, count.calls + 1):
+        with failing("replace", at), pytest.raises(OSError, match="No space left"):
             new.save(path)
-        monkeypatch.setattr(os, "replace", replace)
-        assert not list(tmp_path.glob(".*tmp"))
-        with pytest.raises(InputError, match="not beside it"):
-            IssueTable.load(path)
+        assert sorted(item.name for item in tmp_path.iterdir()) == ["a.csv", "a.csv.meta.json"]
+        assert IssueTable.load(path) == old
+
+
+def dying(replace, survive):
+    """os.replace that ends the process instead of replacing, after so many times."""
+    left = [survive]
+
+    def replace_some(source, target):
+        if left[0] == 0:
+            os._exit(9)
+        left[0] -= 1
+        replace(source, target)
+
+    return replace_some
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_a_kill_between_the_two_files_of_a_csv_never_mixes_two_runs(tmp_path):
+    _, _, old = make(seed=0)
+    _, _, new = make(seed=1)
+    path = tmp_path / "a.csv"
+    read = set()
+    for survive in range(5):
+        old.save(path)
+        if (child := os.fork()) == 0:
+            os.replace = dying(os.replace, survive)
+            new.save(path)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        if not sidecar(path).exists():
+            with pytest.raises(InputError, match="not beside it"):
+                IssueTable.load(path)
+            read.add("none")
+            continue
+        found = IssueTable.load(path)
+        assert found in (old, new)
+        read.add("old" if found == old else "new")
+        assert status == 0 or found == old
+    assert read >= {"none", "new"}
 
 
 @pytest.mark.parametrize("extension", issues.EXTENSIONS)

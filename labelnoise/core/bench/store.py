@@ -71,6 +71,14 @@ class Store:
         body = {name: value for name, value in record.items() if name != "checksum"}
         text = canonical_json({**body, "checksum": digest(body)})
         self.cells.mkdir(parents=True, exist_ok=True)
+        try:
+            self._write(key, text)
+        except FileNotFoundError:
+            # Another run whose clock is ahead took the temporary file for one that was left behind.
+            self._write(key, text)
+        return key
+
+    def _write(self, key: str, text: str) -> None:
         temporary = self.cells / f".{key}.{os.getpid()}.{uuid4().hex}.tmp"
         try:
             with open(temporary, "w", encoding="utf-8") as file:
@@ -81,7 +89,6 @@ class Store:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        return key
 
     def read(self, key: str) -> dict[str, Any]:
         """The record of a key.

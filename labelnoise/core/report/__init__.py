@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from uuid import uuid4
 
+from labelnoise.core.files import all_or_nothing, make_folder, replacing
 from labelnoise.core.validation import InputError
 
 __all__ = ["write_report"]
@@ -46,12 +45,9 @@ def write_report(store_dir: Path, out: Path) -> list[Path]:
         out.with_suffix(".json"): render_json(summary),
         out.with_suffix(".md"): render_markdown(summary),
     }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    for path, text in texts.items():
-        temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
-        try:
-            temporary.write_text(text, encoding="utf-8")
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    with all_or_nothing():
+        make_folder(out.parent)
+        for path, text in texts.items():
+            with replacing(path) as temporary:
+                temporary.write_text(text, encoding="utf-8")
     return list(texts)

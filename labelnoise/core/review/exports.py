@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
-from labelnoise.core.files import replacing
+from labelnoise.core.files import all_or_nothing, make_folder, replacing
 from labelnoise.core.issues import IssueHeader
 from labelnoise.core.review.cards import printable
 from labelnoise.core.review.samples import Mark, MediaFile, Sample, SampleSet
@@ -95,16 +95,17 @@ def export_samples(found: SampleSet, header: IssueHeader, *, to: str, out: Path)
     for beside in (folder, interface):
         if beside.exists() and not out.exists():
             raise InputError(f"{str(beside)!r}, which goes with it, exists already; choose another --out.")
-    placed, written = _with_files(sorted(found.samples, key=lambda sample: -sample.doubt), folder)
-    content = target.make(placed, header, found.classes, out.parent)
-    if to == "label-studio":
-        with replacing(interface) as temporary:
-            temporary.write_text(label_studio_config(placed[0], found.classes), encoding="utf-8")
-        written.append(interface)
-    with replacing(out) as temporary:
-        temporary.write_text(
-            json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8"
-        )
+    with all_or_nothing():
+        placed, written = _with_files(sorted(found.samples, key=lambda sample: -sample.doubt), folder)
+        content = target.make(placed, header, found.classes, out.parent)
+        if to == "label-studio":
+            with replacing(interface) as temporary:
+                temporary.write_text(label_studio_config(placed[0], found.classes), encoding="utf-8")
+            written.append(interface)
+        with replacing(out) as temporary:
+            temporary.write_text(
+                json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+            )
     return Export((out, *written), len(placed), _hint(to, placed, out))
 
 
@@ -135,7 +136,7 @@ def _with_files(samples: Sequence[Sample], folder: Path) -> tuple[list[Sample], 
             placed.append(sample if media is None else replace(sample, media=_absolute(media)))
             continue
         assert media.content is not None
-        folder.mkdir(exist_ok=True)
+        make_folder(folder)
         made = True
         # Numbers, since names of the data may be no names of files.
         path = folder / f"{place + 1:05d}{media.ending}"

@@ -22,8 +22,9 @@ def save_checkpoint(folder: Path, state: dict[str, Any], fingerprint: dict[str, 
     """Replace the folder's checkpoint; a kill leaves the old one or the new one."""
     folder.mkdir(parents=True, exist_ok=True)
     record = {"format": _FORMAT, "fingerprint": json.dumps(fingerprint, sort_keys=True), **state}
-    with replacing(folder / CHECKPOINT) as temporary:
-        torch.save(record, temporary)
+    # Into a file opened here: given a path, torch tells of a full disk by an error that does not say so.
+    with replacing(folder / CHECKPOINT) as temporary, open(temporary, "wb") as file:
+        torch.save(record, file)
 
 
 def load_checkpoint(folder: Path, fingerprint: dict[str, Any]) -> dict[str, Any] | None:

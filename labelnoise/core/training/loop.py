@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from labelnoise.core.files import check_folder
 from labelnoise.core.progress import track
 from labelnoise.core.random import generator, seed_sequence
 from labelnoise.core.training import get_strategy
@@ -253,11 +254,11 @@ def train(
         "n_classes": task.n_classes,
         "labels": hashlib.blake2b(np.ascontiguousarray(task.given).tobytes(), digest_size=16).hexdigest(),
     }
+    folder = None if config.folder is None else check_folder(Path(config.folder), what="folder")
     with torch.random.fork_rng():
         run = Run(task, chosen, config)
         chosen.start(run)
         keeper = _Keeper(by_validation, config)
-        folder = None if config.folder is None else Path(config.folder)
         saved = None if folder is None else load_checkpoint(folder, fingerprint)
         first, done = 0, False
         if saved is not None:

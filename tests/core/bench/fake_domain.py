@@ -105,6 +105,27 @@ def slow(data, seed=0, seconds=60.0):
     return strong(data)
 
 
+def logged(data, seed=0, mark=0):
+    """Leaves a line when it begins; ``mark`` only tells cells apart."""
+    with open(os.environ["LABELNOISE_TEST_LOG"], "a") as file:
+        file.write(f"{mark} {seed}\n")
+    time.sleep(0.01)
+    return strong(data)
+
+
+def hungry(data, seed=0):
+    """Runs out of memory: its process may have no more than it has."""
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (1 << 26), before[1]))
+    try:
+        np.ones(1 << 28)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
 def dies(data, seed=0):
     print("a last word", file=__import__("sys").stderr, flush=True)
     os.kill(os.getpid(), 9)
@@ -173,7 +194,7 @@ for _name in ("symmetric", "pair"):
     NOISES.add(Entry(_name, f"labelnoise_fake_domain:{_name}", "A noise.", "tests"))
 for _name in (
     *("strong", "sure", "weak", "noisy_blas", "slow", "dies"),
-    *("chatty", "greedy", "fails", "exits", "threads"),
+    *("chatty", "greedy", "fails", "exits", "threads", "logged", "hungry"),
 ):
     DETECTORS.add(Entry(_name, f"labelnoise_fake_domain:{_name}", "A detector.", "tests"))
 
