@@ -200,8 +200,8 @@ class IssueTable:
     columns : mapping of str to ndarray
         Equally long columns of int64, float64, bool or text (object). Always: ``rank`` (1 = most probably
         wrong), ``unit`` (the user's id), ``index`` (row in the data set), ``given``, ``suggested`` (class
-        names; empty = no opinion), ``kind``, ``quality``, ``confidence``, ``flagged``; ``p_wrong`` where the
-        method is calibrated; then evidence and context, where NaN means "not known".
+        names; empty = no opinion, or none but the label that is flagged), ``kind``, ``quality``, ``confidence``,
+        ``flagged``; ``p_wrong`` where the method is calibrated; then evidence and context, where NaN means "not known".
 
     Examples
     --------
@@ -308,12 +308,15 @@ class IssueTable:
 
         named = detection.evidence.get("kind", [""] * n) if kinds is None else kinds
         names = np.array([*dataset.class_names, ""], dtype=object)  # id -1 picks the empty name
+        suggested = np.asarray(detection.suggested)[index]
+        # Of a label that the decision doubts, the label itself is no suggestion.
+        suggested = np.where(chosen[index] & (suggested == dataset.given[index]), -1, suggested)
         columns: dict[str, Any] = {
             "rank": np.arange(1, len(index) + 1),
             "unit": np.asarray(dataset.ids[index]),
             "index": index,
             "given": names[dataset.given[index]],
-            "suggested": names[np.asarray(detection.suggested)[index]],
+            "suggested": names[suggested],
             "kind": _objects([str(named[i]) or WRONG_LABEL for i in index]),
         }
         if detection.p_wrong is not None:

@@ -14,6 +14,7 @@ from labelnoise.core.selection import confident_learning
 from labelnoise.core.sparse_softmax import fit_sparse_softmax
 from labelnoise.core.validation import InputError, as_probs
 from labelnoise.text.dataset import TextDataset
+from labelnoise.text.evidence import type_ids
 from labelnoise.text.features import token_features
 from labelnoise.text.schemes import repair
 from labelnoise.text.spans import token_kinds
@@ -90,7 +91,7 @@ def detect_confident_learning(
         tag_probs(dataset, seed, folds=folds, epochs=epochs) if probs is None else _read(probs, dataset)
     )
     flagged = confident_learning(given, p, rule=rule)
-    suggested = repair(p.argmax(axis=1).astype(np.int64), starts=dataset.starts)
+    suggested = _other_tags(dataset, p, flagged)
     rows = np.arange(len(given))
     return Detection(
         method="confident-learning",
@@ -101,6 +102,19 @@ def detect_confident_learning(
         evidence={"kind": token_kinds(dataset, suggested)},
         info={"rule": rule, "probabilities": probs or "words, out of fold"},
     )
+
+
+def _other_tags(dataset: TextDataset, probs: NDArray[Any], flagged: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The most probable tags as valid BIO; for flagged tokens among those that are not given."""
+    given, likely = np.asarray(dataset.given, dtype=np.int64), np.array(probs, dtype=np.float64)
+    rows = np.flatnonzero(flagged)
+    likely[rows, given[rows]] = -1.0
+    found = repair(likely.argmax(axis=1).astype(np.int64), starts=dataset.starts)
+    # BIO can turn I-X into the given B-X; then no tag of that type will do.
+    rows = rows[found[rows] == given[rows]]
+    for prefix in (1, 0):
+        likely[rows, np.maximum(2 * type_ids(given[rows]) - prefix, 0)] = -1.0
+    return repair(likely.argmax(axis=1).astype(np.int64), starts=dataset.starts)
 
 
 def _read(path: str, dataset: TextDataset) -> NDArray[Any]:

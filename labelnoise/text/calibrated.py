@@ -145,13 +145,15 @@ def detect_calibrated(
     doubt = p_wrong if names is not None else _between(p_wrong, 1.0 - own)
     kinds = ("words",) if encoded is None else ("words", "encoder by ridge", "encoder by softmax")
     seen = ("other names", "other sentences") if repeats < REPEATING else ("other names",)
-    suggested = suggest_tags(dataset, truth)
+    flagged = decide(p_wrong) & has
+    # A flagged tag's own type can still be the most probable one; what helps is what else it would be.
+    suggested = suggest_tags(dataset, truth, doubted=flagged)
     confidence = truth[np.arange(len(given)), type_ids(suggested)]
     quality = np.where(has, 1.0 - doubt, 1.0)
     return Detection(
         method="calibrated",
         quality=quality,
-        flagged=decide(p_wrong) & has,
+        flagged=flagged,
         suggested=suggested,
         confidence=confidence,
         p_wrong=p_wrong,

@@ -12,6 +12,7 @@ import numpy as np
 from labelnoise.core.corruption import Corruption
 from labelnoise.core.dataset import Dataset
 from labelnoise.core.domain import DatasetInfo, Domain, data_root
+from labelnoise.core.issues import IssueTable
 from labelnoise.core.registry import Registry
 from labelnoise.core.review.cards import Card
 from labelnoise.core.review.samples import Mark, SampleSet, Suggestions
@@ -175,6 +176,17 @@ class TextDomain(Domain):
 
         assert isinstance(dataset, TextDataset)
         return token_cards(dataset, units)
+
+    def table_cards(self, dataset: Dataset, table: IssueTable, shown: IssueTable) -> list[Card]:
+        """As `review_cards`, titled with the entities that all suggestions of the table together give."""
+        from labelnoise.text.review import token_cards
+
+        assert isinstance(dataset, TextDataset)
+        number = {name: k for k, name in enumerate(dataset.class_names)}
+        tags = np.array(dataset.given, dtype=np.int64)
+        for row, name in zip(table.columns["index"].tolist(), table.columns["suggested"].tolist()):
+            tags[row] = number.get(str(name), tags[row])
+        return token_cards(dataset, shown.columns["index"].tolist(), tags)
 
     def export_samples(self, dataset: Dataset, found: Suggestions) -> SampleSet:
         """Sentences with their entities by character."""

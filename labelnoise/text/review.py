@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+import numpy as np
+from numpy.typing import NDArray
+
 from labelnoise.core.review.cards import PALETTE, Card, printable, svg_picture
 from labelnoise.text.dataset import TextDataset
+from labelnoise.text.schemes import spans_of
 
 __all__ = ["sentence_svg", "token_cards"]
 
@@ -17,8 +21,23 @@ WIDTH, LINE, MARGIN, GLYPH = 720, 52, 14, 8.4
 MENTIONS = 6
 
 
-def token_cards(dataset: TextDataset, units: Sequence[int]) -> list[Card]:
+def token_cards(
+    dataset: TextDataset, units: Sequence[int], suggested: NDArray[np.int64] | None = None
+) -> list[Card]:
     """One card per token: the sentence with its given entities, and how the word is tagged elsewhere.
+
+    Parameters
+    ----------
+    dataset : TextDataset
+    units : sequence of int
+        Tokens.
+    suggested : ndarray of int, shape (n,), optional
+        The tags with every suggestion in its place: what entities tokens without a given one are then part of.
+
+    Returns
+    -------
+    list of Card
+        The title is the entity that the token is given in, else the suggested one, else the word.
 
     Examples
     --------
@@ -35,6 +54,7 @@ def token_cards(dataset: TextDataset, units: Sequence[int]) -> list[Card]:
             forms.setdefault(form, []).append(row)
     names = [*dataset.class_names, "no label"]
     assert dataset.groups is not None
+    titles = _entities(dataset, units, suggested)
     cards = []
     for unit in map(int, units):
         sentence = int(dataset.groups[unit])
@@ -46,12 +66,28 @@ def token_cards(dataset: TextDataset, units: Sequence[int]) -> list[Card]:
                 counts[tag] = counts.get(tag, 0) + 1
         told = sorted(counts.items(), key=lambda item: -item[1])[:MENTIONS]
         said = ", ".join(f"{tag} {number}" for tag, number in told)
-        facts = [("elsewhere the word is", said)] if told else []
+        facts = [("token", f"{dataset.ids[unit]}, {dataset.tokens[unit]}")]
+        facts += [("elsewhere the word is", said)] if told else []
         spoken = f"Sentence {sentence} with its given entities: {printable(words)}"
-        cards.append(
-            Card(str(dataset.tokens[unit]), facts, [svg_picture(sentence_svg(dataset, unit), spoken)])
-        )
+        cards.append(Card(titles[unit], facts, [svg_picture(sentence_svg(dataset, unit), spoken)]))
     return cards
+
+
+def _entities(
+    dataset: TextDataset, units: Sequence[int], suggested: NDArray[np.int64] | None
+) -> dict[int, str]:
+    """The words of the entity that each token is in by the given tags, else by the suggested ones, else the word."""
+    titles = {int(unit): str(dataset.tokens[unit]) for unit in units}
+    for tags in (suggested, dataset.given):
+        if tags is None:
+            continue
+        spans = spans_of(np.asarray(tags, dtype=np.int64), starts=dataset.starts)
+        for unit in titles:
+            place = int(np.searchsorted(spans["start"], unit, side="right")) - 1
+            if place >= 0 and unit < spans["end"][place]:
+                words = dataset.tokens[spans["start"][place] : spans["end"][place]]
+                titles[unit] = " ".join(map(str, words))
+    return titles
 
 
 def sentence_svg(dataset: TextDataset, unit: int) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelnoise.text.dataset import TextDataset
+from labelnoise.text.evidence import type_ids
 from labelnoise.text.schemes import spans_of
 
 __all__ = [
@@ -51,7 +52,9 @@ class SpanIssue:
     text: str
 
 
-def suggest_tags(dataset: TextDataset, probs: NDArray[Any]) -> NDArray[np.int64]:
+def suggest_tags(
+    dataset: TextDataset, probs: NDArray[Any], *, doubted: NDArray[np.bool_] | None = None
+) -> NDArray[np.int64]:
     """BIO tags of the most probable types; an entity goes on where its neighbour has its type, unless one was given.
 
     Parameters
@@ -59,6 +62,8 @@ def suggest_tags(dataset: TextDataset, probs: NDArray[Any]) -> NDArray[np.int64]
     dataset : TextDataset
     probs : ndarray, shape (n, 1 + types)
         Of "O" and of each type.
+    doubted : ndarray of bool, shape (n,), optional
+        Tokens whose given type is not suggested again: what else it would be if it is wrong.
 
     Examples
     --------
@@ -66,9 +71,15 @@ def suggest_tags(dataset: TextDataset, probs: NDArray[Any]) -> NDArray[np.int64]
     >>> data = from_sentences([["New", "York", "sleeps"]], [["B-LOC", "O", "O"]], name="d")
     >>> suggest_tags(data, np.array([[0, 1], [0.2, 0.8], [1, 0]]))
     array([1, 2, 0])
+    >>> suggest_tags(data, np.array([[0.4, 0.6], [0.2, 0.8], [1, 0]]), doubted=np.array([True, False, False]))
+    array([0, 1, 0])
     """
-    kind = np.asarray(probs).argmax(axis=1)
     given = np.asarray(dataset.given, dtype=np.int64)
+    likely = np.array(probs, dtype=np.float64)
+    if doubted is not None:
+        rows = np.flatnonzero(doubted & (given >= 0))
+        likely[rows, type_ids(given[rows])] = -1.0
+    kind = likely.argmax(axis=1)
     first = dataset.position == 0
     before = np.concatenate([[0], kind[:-1]])
     begins = (kind > 0) & (first | (before != kind) | ((given % 2 == 1) & ((given + 1) // 2 == kind)))

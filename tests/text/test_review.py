@@ -2,6 +2,9 @@
 
 from xml.etree import ElementTree
 
+import numpy as np
+
+from labelnoise.core.issues import IssueTable
 from labelnoise.text.dataset import from_sentences
 from labelnoise.text.domain import TextDomain
 from labelnoise.text.review import AROUND, sentence_svg, token_cards
@@ -35,5 +38,48 @@ def test_cards_tell_how_the_word_is_tagged_elsewhere():
     )
     card = token_cards(data, [2])[0]
     assert card.title == "rome"
+    assert ("token", f"{data.ids[2]}, rome") in card.facts
     assert ("elsewhere the word is", "B-LOC 2") in card.facts
     assert TextDomain().review_cards(data, [0])[0].media
+
+
+def test_titles_are_the_words_of_the_entity_given_or_suggested():
+    data = from_sentences(
+        [["New", "York", "saw", "Ada", "Bly"]], [["B-LOC", "I-LOC", "O", "O", "O"]], name="d"
+    )
+    assert [card.title for card in token_cards(data, [1, 3])] == ["New York", "Ada"]
+    suggested = np.array([1, 0, 0, 3, 4])
+    titles = [card.title for card in token_cards(data, [1, 2, 3, 4], suggested)]
+    assert titles == ["New York", "saw", "Ada Bly", "Ada Bly"]
+
+
+def test_the_page_shows_entities_and_never_suggests_what_is_given():
+    domain = TextDomain()
+    data = domain.load("news")
+    for method, top in (("confident-learning", None), ("calibrated", None), ("calibrated", 2500)):
+        found = domain.detectors[method].load()(
+            data, 0, **({"resamples": 2} if method == "calibrated" else {})
+        )
+        flagged = np.asarray(found.flagged)
+        assert flagged.any()
+        assert (found.suggested != data.given)[flagged].all()
+        if top:
+            flagged = np.zeros(data.n_units, dtype=bool)
+            flagged[np.argsort(found.quality, kind="stable")[:top]] = True
+        table = IssueTable.from_detection(
+            data, found, flagged, decision="d", domain="text", unit_name="token"
+        )
+        columns = table.columns
+        assert (columns["given"] != columns["suggested"]).all()
+        assert bool((columns["suggested"] == "").any()) == bool(top)
+        cards = domain.table_cards(data, table, table)
+        index = columns["index"]
+        assert all(data.tokens[i] in card.title.split() for i, card in zip(index, cards))
+        begin = np.char.startswith(columns["given"].astype(str), "B-")
+        longer = [
+            card
+            for card, one, i in zip(cards, begin, index)
+            if one and data.given[i + 1] == data.given[i] + 1
+        ]
+        assert longer
+        assert all(" " in card.title for card in longer)

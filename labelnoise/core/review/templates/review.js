@@ -214,7 +214,7 @@
       const place = start + offset;
       const row = element("li", null, state(issue));
       row.append(element("span", WORDS[state(issue)] ?? "", "state"));
-      row.append(document.createTextNode(`${issue.rank}. ${issue.unit}: ${issue.given} → ${issue.suggested || "?"}`));
+      row.append(document.createTextNode(`${issue.rank}. ${issue.card.title}: ${issue.given} → ${issue.suggested || "?"}`));
       row.setAttribute("aria-current", String(place === current));
       row.addEventListener("click", () => {
         current = place;
