@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from labelnoise.core.neighbours import NeighbourGraph, as_features, nearest_neighbours
+from labelnoise.core.random import generator
 from labelnoise.core.validation import InputError, as_labels
 
 __all__ = ["Neighbourhood", "knn_weights"]
@@ -25,11 +26,16 @@ class Neighbourhood:
         Compared by the cosine; equal rows count as one token.
     k : int
         Neighbours, >= 1; fewer where there are not as many distinct tokens.
+    sample : int, optional
+        At most so many distinct tokens, drawn by the seed, may be neighbours, and k falls in proportion: the same
+        share estimated from fewer, in O(n sample) instead of O(n^2). By default all.
+    seed : int
+        Draws the sample.
 
     Raises
     ------
     InputError
-        Features that are no finite matrix, k below 1.
+        Features that are no finite matrix, k or sample below 1.
 
     Notes
     -----
@@ -43,18 +49,28 @@ class Neighbourhood:
     array([1, 1, 1, 0, 0])
     """
 
-    def __init__(self, features: ArrayLike, k: int = 500) -> None:
+    def __init__(
+        self, features: ArrayLike, k: int = 500, *, sample: int | None = None, seed: int = 0
+    ) -> None:
         x = np.ascontiguousarray(as_features(features))
         if k < 1:
             raise InputError(f"k is {k}; ask for at least one neighbour.")
+        if sample is not None and sample < 1:
+            raise InputError(f"sample is {sample}; let at least one token be asked.")
         # Adding 0 turns -0.0 into 0.0, so that equal rows have equal bytes.
         rows = np.ascontiguousarray(x + 0.0).view(np.dtype((np.void, x.dtype.itemsize * x.shape[1]))).ravel()
         _, self._first, copy = np.unique(rows, return_index=True, return_inverse=True)
         self._copy = np.asarray(copy, dtype=np.int64).ravel()
-        self.k = min(int(k), len(self._first) - 1)
+        n = len(self._first)
+        asked = None
+        if sample is not None and sample < n:
+            asked = np.zeros(n, dtype=bool)
+            asked[generator(seed, "tokens that may be neighbours").choice(n, sample, replace=False)] = True
+            k = max(1, round(k * sample / n))
+        self.k = min(int(k), (n if asked is None else int(sample or 0)) - 1)
         self._graph: NeighbourGraph | None = None
         if self.k > 0:
-            self._graph = nearest_neighbours(x[self._first], self.k)
+            self._graph = nearest_neighbours(x[self._first], self.k, eligible=asked)
 
     def agreeing(self, kinds: NDArray[np.int64], n_kinds: int) -> NDArray[np.int64]:
         """How many neighbours of each token are of its kind; 0 for tokens without one (-1)."""

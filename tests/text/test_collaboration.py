@@ -62,3 +62,16 @@ def test_numbers_out_of_range_are_refused(bad: dict[str, float]) -> None:
 def test_kinds_of_another_length_are_refused() -> None:
     with pytest.raises(InputError, match="one each"):
         knn_weights(np.eye(3), [0, 1])
+
+
+def test_a_sample_of_the_tokens_estimates_the_same_weights() -> None:
+    rng = np.random.default_rng(3)
+    kinds = rng.integers(0, 3, 900)
+    X = rng.normal(size=(3, 6))[kinds] * 2 + rng.normal(size=(900, 6))
+    doubtful = np.where(rng.random(900) < 0.2, rng.integers(0, 3, 900), kinds)
+    whole, part = Neighbourhood(X, 90), Neighbourhood(X, 90, sample=300, seed=1)
+    assert part.k == 30
+    assert np.corrcoef(whole.weights(doubtful), part.weights(doubtful))[0, 1] > 0.95
+    np.testing.assert_array_equal(Neighbourhood(X, 90, sample=900).weights(doubtful), whole.weights(doubtful))
+    with pytest.raises(InputError, match="sample"):
+        Neighbourhood(X, 5, sample=0)
