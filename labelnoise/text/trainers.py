@@ -53,8 +53,10 @@ TRAINERS.add(
         "Learns from its own predictions of the round before, sharpened, where they are confident.",
         "Liang et al. 2020, BOND, KDD, equations of stage II",
         formula="q[k] ~ p[k]^2 / f[k], tokens with max q > 0.9",
-        helps="Not below plain where measured: 35.0 on NoisyNER set 1, 99.4 and 99.5 on noisy news, 99.6 on clean.",
-        hurts="Confirms what the first fit got wrong; classes with few predictions are boosted, whether right or not.",
+        helps="Near plain where tags are right and above it where not: 35.0 on NoisyNER set 1, 99.4 and 99.5 on noisy "
+        "news, 99.6 on clean.",
+        hurts="Confirms what the first fit got wrong; classes with few predictions are boosted, whether right or not: "
+        "55.7 on English WikiANN (plain 58.0, one draw).",
     ),
     Entry(
         "crossweigh",

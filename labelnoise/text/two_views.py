@@ -152,7 +152,9 @@ def transfer_by_two_views(
     -----
     A mode of this project on co-training (Blum, Mitchell 1998), sharpened as in Liang et al. 2020 (BOND), with the
     shares of tags re-estimated as in Saerens, Latinne, Decaestecker 2002. Rounds, sharpness and shares were chosen on
-    transfer *into English* from Spanish and German (WikiANN).
+    transfer *into English* from Spanish and German (WikiANN). From English, entity F1 rose from 0.632 to 0.700 in German,
+    from 0.648 to 0.711 in Spanish and from 0.660 to 0.710 in Dutch (means of three draws of 4,000 sentences of each
+    language, ``experiments/text_colada.py``).
 
     Examples
     --------
