@@ -13,14 +13,26 @@ OWN = {"labelnoise"}
 
 
 def main(tool: str, site_packages: str) -> int:
-    command = [tool, "--path", site_packages, "--format", "json", "--progress-spinner", "off", "--timeout", "10"]
+    command = [
+        tool,
+        "--path",
+        site_packages,
+        "--format",
+        "json",
+        "--progress-spinner",
+        "off",
+        "--timeout",
+        "10",
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     try:
         found = json.loads(done.stdout)["dependencies"]
     except (ValueError, KeyError):
         last = (done.stderr.strip().splitlines() or ["no answer"])[-1]
         if "Connection" in done.stderr or "Timeout" in done.stderr or "resolve" in done.stderr:
-            print(f"pip-audit: the vulnerability database cannot be reached, nothing was audited ({last[:200]})")
+            print(
+                f"pip-audit: the vulnerability database cannot be reached, nothing was audited ({last[:200]})"
+            )
             return 0
         print(f"pip-audit failed: {last}")
         return 1
@@ -36,7 +48,9 @@ def main(tool: str, site_packages: str) -> int:
     if not audited:
         print("pip-audit: the vulnerability database knows no package here, nothing was audited")
     else:
-        print(f"pip-audit: {audited} packages without known vulnerabilities, {len(unknown)} not audited: {unknown}")
+        print(
+            f"pip-audit: {audited} packages without known vulnerabilities, {len(unknown)} not audited: {unknown}"
+        )
     return 0
 
 

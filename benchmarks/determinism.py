@@ -111,7 +111,9 @@ def run(domain: str, wanted: list[str], out: Path, threads: int, processes: int)
     out.mkdir(parents=True)
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    environment = {**os.environ, "PYTHONPATH": paths, **dict.fromkeys(names, str(threads))}
+    # Threads that wait must not take the other one's core.
+    patient = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
+    environment = {**os.environ, "PYTHONPATH": paths, **dict.fromkeys(names, str(threads)), **patient}
     running = []
     for part in range(processes):
         mine = wanted[part::processes]

@@ -21,6 +21,7 @@ from tests.faults import failing, largest_file, needs_posix, one_sentence, read_
 #: Per modality: the small data set, and the form of data that its verbs write.
 FORMS = {
     "graph": ("data.npz", "copy.npz"),
+    "graph-pt": ("data.npz", "copy.pt"),
     "graph-tables": ("data.npz", "copy.csv"),
     "text": ("data.conll", "copy.conll"),
     "text-jsonl": ("data.conll", "copy.jsonl"),
@@ -76,7 +77,13 @@ USUAL = (
         ("graph", name)
         for name in ("corrupt", "apply", "undo", "detect-csv", "detect-parquet", "train-jsonl")
     ),
-    *(("graph", "review"), ("graph", "export"), ("graph-tables", "corrupt"), ("text", "apply")),
+    *(
+        ("graph", "review"),
+        ("graph", "export"),
+        ("graph-tables", "corrupt"),
+        ("graph-pt", "corrupt"),
+        ("text", "apply"),
+    ),
     *(("text-jsonl", "apply"), ("audio", "apply"), ("audio", "export"), ("segmentation", "corrupt")),
 )
 ALL = [(form, name) for form in FORMS for name in verbs(form)]

@@ -265,6 +265,6 @@ def _save_pt(arrays: Mapping[str, NDArray[Any]], path: Path) -> None:
         key: array.tolist() if array.dtype.kind == "U" else torch.from_numpy(np.ascontiguousarray(array))
         for key, array in arrays.items()
     }
-    # Into a file opened here: given a path, torch tells of a full disk by an error that does not say so.
-    with open(path, "wb") as file:
-        torch.save(content, file)
+    from labelnoise.core.training.checkpoint import save_tensors
+
+    save_tensors(content, path)

@@ -132,6 +132,7 @@ def _raising(error):
         (OSError(30, "Read-only file system", "a.csv"), 2, "'a.csv': read-only file system"),
         (OSError("odd"), 2, "refused to read or write: odd"),
         (MemoryError(), 2, "not enough memory"),
+        (RuntimeError("[...] DefaultCPUAllocator: can't allocate memory: you tried"), 2, "not enough memory"),
         (ModuleNotFoundError("No module named 'torch'", name="torch"), 2, "pip install 'labelnoise[all]'"),
         (ModuleNotFoundError("x", name="labelnoise.nope"), 1, "defect of the program"),
         (ValueError("whatever"), 1, "ValueError: whatever"),

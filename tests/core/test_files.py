@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from labelnoise.core.files import check_output, replacing
+from labelnoise.core.files import all_or_nothing, check_output, make_folder, replacing, set_aside
 from labelnoise.core.validation import InputError
 
 
@@ -72,3 +72,35 @@ def test_check_output_says_what_is_wrong(tmp_path, name, sentence):
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(InputError, match="is a folder"):
         check_output(tmp_path / "folder.csv", extensions=(".csv",))
+
+
+def test_an_error_in_an_inner_block_takes_back_its_own_part_only(tmp_path):
+    (tmp_path / "old").write_text("old")
+    with all_or_nothing():
+        with replacing(tmp_path / "outer") as temporary:
+            temporary.write_text("1")
+        with pytest.raises(KeyError), all_or_nothing():  # noqa: PT012
+            make_folder(tmp_path / "a" / "b")
+            with replacing(tmp_path / "a" / "b" / "inner") as temporary:
+                temporary.write_text("2")
+            set_aside(tmp_path / "old")
+            with replacing(tmp_path / "outer") as temporary:
+                temporary.write_text("3")
+            raise KeyError
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"outer": "1", "old": "old"}
+
+
+def test_a_folder_takes_the_place_of_a_folder_and_comes_back_after_an_error(tmp_path):
+    target = tmp_path / "data"
+    for content in ("first", "second"):
+        with replacing(target) as temporary:
+            temporary.mkdir()
+            (temporary / content).touch()
+        assert [path.name for path in tmp_path.rglob("*")] == ["data", content]
+    with pytest.raises(OSError, match="late"), all_or_nothing():  # noqa: PT012
+        with replacing(target) as temporary:
+            temporary.mkdir()
+        set_aside(target)
+        set_aside(tmp_path / "nothing")
+        raise OSError("late")
+    assert [path.name for path in tmp_path.rglob("*")] == ["data", "second"]

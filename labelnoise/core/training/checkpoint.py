@@ -11,7 +11,7 @@ import torch
 from labelnoise.core.files import replacing
 from labelnoise.core.validation import InputError
 
-__all__ = ["CHECKPOINT", "load_checkpoint", "save_checkpoint"]
+__all__ = ["CHECKPOINT", "load_checkpoint", "save_checkpoint", "save_tensors"]
 
 #: Name of the checkpoint within a run's folder.
 CHECKPOINT = "checkpoint.pt"
@@ -22,9 +22,26 @@ def save_checkpoint(folder: Path, state: dict[str, Any], fingerprint: dict[str, 
     """Replace the folder's checkpoint; a kill leaves the old one or the new one."""
     folder.mkdir(parents=True, exist_ok=True)
     record = {"format": _FORMAT, "fingerprint": json.dumps(fingerprint, sort_keys=True), **state}
-    # Into a file opened here: given a path, torch tells of a full disk by an error that does not say so.
-    with replacing(folder / CHECKPOINT) as temporary, open(temporary, "wb") as file:
-        torch.save(record, file)
+    with replacing(folder / CHECKPOINT) as temporary:
+        save_tensors(record, temporary)
+
+
+def save_tensors(content: Any, path: Path) -> None:
+    """``torch.save`` that tells of a full disk by the system's error.
+
+    Raises
+    ------
+    OSError
+        What the system says; torch hides it behind one of its own, and given a path it does not keep it at all.
+    """
+    try:
+        with open(path, "wb") as file:
+            torch.save(content, file)
+    except RuntimeError as error:
+        cause = error.__context__
+        if isinstance(cause, OSError):
+            raise cause from None
+        raise
 
 
 def load_checkpoint(folder: Path, fingerprint: dict[str, Any]) -> dict[str, Any] | None:
