@@ -67,7 +67,12 @@ class ReviewVerbs:
         if as_json:
             from labelnoise.core._verbs_show import print_json
 
-            told = {"shown": len(shown), "issues": len(entries), "units": shown.n_units, "written": [str(out)]}
+            told = {
+                "shown": len(shown),
+                "issues": len(entries),
+                "units": shown.n_units,
+                "written": [str(out)],
+            }
             print_json(told)
             return
         left = f" of {len(entries):,}" if len(shown) < len(entries) else ""

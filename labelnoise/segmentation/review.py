@@ -94,7 +94,9 @@ def region_cards(
         region.reshape(-1)[pixels - dataset.offsets[i]] = True
         top, left, bottom, right = _frame(region)
         where = f"{_span('row', top, bottom)}, {_span('column', left, right)}"
-        cards.append(draw.card(f"{dataset.image_ids[i]}, {where}", i, (y, x), region, "", [], small=k >= _LARGE))
+        cards.append(
+            draw.card(f"{dataset.image_ids[i]}, {where}", i, (y, x), region, "", [], small=k >= _LARGE)
+        )
     return cards
 
 

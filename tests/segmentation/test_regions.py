@@ -71,7 +71,9 @@ def test_regions_do_not_depend_on_the_order_of_rows() -> None:
     order = np.random.default_rng(0).permutation(len(wrong))
     second = np.empty_like(first)
     second[order] = connected_pixels(data, wrong[order], alike[order])
-    assert len(np.unique(first * len(wrong) + second)) == first.max() + 1 == second.max() + 1 < len(wrong) / 10
+    assert (
+        len(np.unique(first * len(wrong) + second)) == first.max() + 1 == second.max() + 1 < len(wrong) / 10
+    )
     assert len(connected_pixels(data, [], [])) == 0
 
 
@@ -123,7 +125,9 @@ def test_a_person_decides_on_regions_and_takes_it_back(tmp_path, monkeypatch, ca
     assert sum(count for _, count in accepted.runs) > 20
     assert (accepted.verdict, kept.verdict) == ("accept", "reject")
     size = sum(count for _, count in accepted.runs)
-    assert f"{size} labels changed, 1 decisions kept theirs" in call("apply", "decisions.json", "--out", "fixed")
+    assert f"{size} labels changed, 1 decisions kept theirs" in call(
+        "apply", "decisions.json", "--out", "fixed"
+    )
     corrected = domain.load("fixed")
     changed = np.flatnonzero(corrected.given != data.given)
     assert changed.tolist() == [row for first, n in accepted.runs for row in range(first, first + n)]

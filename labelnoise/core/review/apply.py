@@ -196,7 +196,14 @@ def apply_decisions(dataset: Dataset, decisions: Decisions, *, domain: str) -> t
         if decision.label != decision.given:
             given[rows] = place[decision.label]
             changes += [
-                Change(row, str(dataset.ids[row]), decision.given, decision.label, decision.verdict, decision.note)
+                Change(
+                    row,
+                    str(dataset.ids[row]),
+                    decision.given,
+                    decision.label,
+                    decision.verdict,
+                    decision.note,
+                )
                 for row in rows.tolist()
             ]
     corrected = dataset.with_labels(given)

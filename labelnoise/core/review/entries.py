@@ -98,7 +98,9 @@ def entries_of(table: IssueTable, groups: ArrayLike | None = None) -> Entries:
     for name in ("given", "suggested", "kind"):
         column = table.columns[name]
         if (column != column[first][group]).any():
-            raise InputError(f"A group holds rows that differ in {name!r}; one decision cannot be about them.")
+            raise InputError(
+                f"A group holds rows that differ in {name!r}; one decision cannot be about them."
+            )
     doubt = table.columns["p_wrong"] if "p_wrong" in table.columns else 1 - table.columns["quality"]
     # Ties are left in the table's order, so that the page does not change with the numbering of groups.
     order = np.lexsort((first, -np.bincount(group, weights=doubt)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ def as_runs(value: Any) -> Runs:
     """
     if not isinstance(value, list) or not all(map(_is_run, value)):
         raise InputError("a run of rows is [first row, number of rows], from 0 and from 1")
-    if any(a[0] + a[1] > b[0] for a, b in zip(value, value[1:])):
+    if any(a[0] + a[1] > b[0] for a, b in pairwise(value)):
         raise InputError("runs of rows ascend and do not overlap")
     return tuple((first, count) for first, count in value)
 

@@ -170,7 +170,9 @@ def test_review_of_a_coco_file_proposes_a_folder_for_the_copy(tmp_path, monkeypa
 
 
 def test_one_decision_about_a_region_changes_all_of_it_and_goes_back(tmp_path: Path) -> None:
-    data = Dataset(name="zoo", given=np.array([0, 1, 0, 0, 2, 0], dtype=np.int8), class_names=("cat", "dog", "owl"))
+    data = Dataset(
+        name="zoo", given=np.array([0, 1, 0, 0, 2, 0], dtype=np.int8), class_names=("cat", "dog", "owl")
+    )
     head = {"data_hash": data.content_hash()}
     accept = Decision(2, "2", "cat", "accept", "dog", "one ear", region=((2, 2), (5, 1)))
     keep = Decision(4, "4", "owl", "reject", "owl")
@@ -182,7 +184,9 @@ def test_one_decision_about_a_region_changes_all_of_it_and_goes_back(tmp_path: P
         "reviewed": 2, "changed": 3, "kept": 1, "before": data.content_hash(), "after": corrected.content_hash()
     }  # fmt: skip
     record.save(tmp_path / "r.json")
-    np.testing.assert_array_equal(undo_decisions(corrected, Provenance.load(tmp_path / "r.json")).given, data.given)
+    np.testing.assert_array_equal(
+        undo_decisions(corrected, Provenance.load(tmp_path / "r.json")).given, data.given
+    )
     # A region that holds another label was edited, or the data were; nothing as long as a file says is made.
     for region, sentence in (
         (((1, 2), (5, 1)), "Row 1 has the label 'dog', the decision judged 'cat'"),

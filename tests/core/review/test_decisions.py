@@ -102,6 +102,10 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
 def test_files_of_the_first_version_are_read() -> None:
     value = {**MADE.to_json(), "version": 1}
     del value["decisions"][3]
-    assert [decision.runs for decision in Decisions.from_json(value).decisions] == [((3, 1),), ((5, 1),), ((6, 1),)]
+    assert [decision.runs for decision in Decisions.from_json(value).decisions] == [
+        ((3, 1),),
+        ((5, 1),),
+        ((6, 1),),
+    ]
     # A reader of version 1 would overlook the region, so a file with one says 2.
     assert MADE.to_json()["version"] == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from labelnoise.core.validation import InputError
 def test_runs_hold_the_rows_and_no_two_touch(rows: set[int]) -> None:
     runs = runs_of(sorted(rows))
     assert rows_of(runs).tolist() == sorted(rows)
-    assert all(a[0] + a[1] < b[0] for a, b in zip(runs, runs[1:]))
+    assert all(a[0] + a[1] < b[0] for a, b in pairwise(runs))
     assert as_runs(json.loads(json.dumps(runs))) == runs
     assert overlap(runs) is None
     if rows:
