@@ -195,16 +195,10 @@ def apply_decisions(dataset: Dataset, decisions: Decisions, *, domain: str) -> t
             )
         if decision.label != decision.given:
             given[rows] = place[decision.label]
+            # All names at once: those of pixels are made when asked for.
             changes += [
-                Change(
-                    row,
-                    str(dataset.ids[row]),
-                    decision.given,
-                    decision.label,
-                    decision.verdict,
-                    decision.note,
-                )
-                for row in rows.tolist()
+                Change(row, str(name), decision.given, decision.label, decision.verdict, decision.note)
+                for row, name in zip(rows.tolist(), dataset.ids[rows], strict=True)
             ]
     corrected = dataset.with_labels(given)
     return corrected, Provenance(
@@ -262,10 +256,11 @@ def as_written(record: Provenance, before: Dataset, written: Dataset) -> Provena
     decided = {change.index: change for change in record.changes}
     names = [*before.class_names, ""]
     changes = []
-    for index in np.flatnonzero(labels != before.given).tolist():
+    other = np.flatnonzero(labels != before.given)
+    for index, name in zip(other.tolist(), before.ids[other], strict=True):
         change = Change(
             index,
-            str(before.ids[index]),
+            str(name),
             names[before.given[index]],
             names[labels[index]],
             decided[index].verdict if index in decided else "follows",
