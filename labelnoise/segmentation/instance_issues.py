@@ -209,10 +209,10 @@ def network_warning(issues: Sequence[ObjectIssue]) -> str | None:
 
     Notes
     -----
-    Images are put in order by `ObjectIssue.agreement`, and the least ones that hold a tenth of all objects are looked
-    at. If they hold more than twice their share of the objects that are expected to be wrong, and three or more such
-    objects beyond it, then either these images were annotated otherwise or the network fails on them, and nothing
-    in the data tells which.
+    Looked at are the images with an `ObjectIssue.agreement` below one half: most of their annotated objects match no
+    predicted one. If they hold one and a half times their share of the objects that are expected to be wrong, and three
+    or more such objects beyond it, then either these images were annotated otherwise or the network fails on them, and
+    nothing in the data tells which.
 
     Examples
     --------
@@ -224,25 +224,22 @@ def network_warning(issues: Sequence[ObjectIssue]) -> str | None:
     True
     >>> found = network_warning([issue(i, 0.9 if i < 10 else 0.1, 0.2 if i < 10 else 0.8) for i in range(100)])
     >>> found.split(",")[0]
-    '9 of the 18 objects expected to be wrong lie in 10 of 100 images that hold 10% of the objects'
+    '9 of the 18 objects expected to be wrong lie in 10 of 100 images'
     """
     images = np.array([issue.image for issue in issues], dtype=np.int64)
     wrong = np.array([issue.p_wrong for issue in issues])
     agreement = np.array([issue.agreement for issue in issues])
-    order = np.lexsort((images, agreement))
-    if not len(order):
+    if not len(issues):
         return None
-    # Whole images, however the tenth falls.
-    last = order[(len(order) - 1) // 10]
-    poor = (agreement < agreement[last]) | ((agreement == agreement[last]) & (images <= images[last]))
+    poor = agreement < 0.5
     share, expected, there = float(poor.mean()), float(wrong.sum()), float(wrong[poor].sum())
-    if there < 2 * share * expected or there < share * expected + 3:
+    if there < 1.5 * share * expected or there < share * expected + 3:
         return None
     return (
         f"{there:.0f} of the {expected:.0f} objects expected to be wrong lie in {len(np.unique(images[poor]))} of "
-        f"{len(np.unique(images))} images that hold {share:.0%} of the objects, those in which the network agrees least "
-        "with the annotation. Probabilities assume that it fails on no kind of right objects; if it does on these "
-        "images, they are too high: look at some of them first."
+        f"{len(np.unique(images))} images, with {share:.0%} of the objects, in which the network agrees with fewer than half "
+        "of the annotated objects. Probabilities assume that right objects look right to the network; if it fails on "
+        "these images, they are too high: look at some of them first."
     )
 
 

@@ -208,5 +208,5 @@ def test_a_network_that_fails_on_some_images_is_told_from_single_errors() -> Non
     assert {issue.agreement > 0.5 for issue in failed if issue.image not in (3, 17, 25)} == {True}
     found = network_warning(failed)
     assert found is not None
-    assert "of 30 images" in found
+    assert "lie in 3 of 30 images" in found
     assert network_warning([]) is None
