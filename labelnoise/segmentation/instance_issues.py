@@ -237,8 +237,8 @@ def network_warning(issues: Sequence[ObjectIssue]) -> str | None:
         return None
     return (
         f"{there:.0f} of the {expected:.0f} objects expected to be wrong lie in {len(np.unique(images[poor]))} of "
-        f"{len(np.unique(images))} images, with {share:.0%} of the objects, in which the network agrees with fewer than half "
-        "of the annotated objects. Probabilities assume that right objects look right to the network; if it fails on "
+        f"{len(np.unique(images))} images, with {share:.0%} of the objects, in which the network agrees with fewer than "
+        "half of the annotated objects. Probabilities assume that right objects look right to the network; if it fails on "
         "these images, they are too high: look at some of them first."
     )
 
