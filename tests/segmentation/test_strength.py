@@ -92,5 +92,7 @@ def test_a_noise_without_a_step_near_the_rate_is_refused() -> None:
         return made, None
 
     assert searched(data, 0.08, at_once, 1.0).rate == 0.1
-    with pytest.raises(InputError, match="rate is 0.01, and the nearest share that this noise gives on .* is 0.1"):
+    with pytest.raises(
+        InputError, match="rate is 0.01, and the nearest share that this noise gives on .* is 0.1"
+    ):
         searched(data, 0.01, at_once, 1.0)
