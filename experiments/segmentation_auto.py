@@ -1,14 +1,15 @@
 """Measure whether the trainer "auto" is ever worse than plain training: other data, other noise, clean test labels.
 
     python experiments/segmentation_auto.py --json runs.jsonl [--cases jsrt-displaced,...] [--seeds 0,1,2]
-        [--cpu-minutes 4.5]
+        [--cpu-minutes 4.5] [--all]
     python experiments/segmentation_auto.py --json runs.jsonl --cpu-minutes 0        (the table of what is there)
 
 Cases, 40 training and 40 to 50 test images (COCO-mini 50 and 30), longer side 128 pixels, networks in bfloat16:
 jsrt-displaced: outlines of chest X-rays moved by a smooth random field, a tenth of the pixels wrong; dsb: nuclei as
 released, whose masks are nearly right; dsb-displaced: with a tenth wrong; coco: COCO-mini under the published noise
 "hard", classes merged into background, person and object. "auto" trains its candidates on three quarters of the images
-and the chosen one on all; as that is the same network as the candidate's own row, it is not trained again.
+and the chosen one on all; as that is the same network as the candidate's own row, it is not trained again. With --all
+the candidate that was not chosen is trained on all images, too, to see what was missed.
 """
 
 from __future__ import annotations
@@ -122,8 +123,8 @@ def _smaller(full: Any, rows: Any, masks: list[Any], names: Any, merged: Any = N
     )
 
 
-def run_once(name: str, seed: int) -> dict[str, Any]:
-    """Each candidate on all training images, and which one held-out noisy labels choose."""
+def run_once(name: str, seed: int, everything: bool) -> dict[str, Any]:
+    """Which candidate held-out noisy labels choose, and it and plain training, or every candidate, on all images."""
     import numpy as np
     import torch
     from segmentation_jsrt import ious
@@ -139,7 +140,7 @@ def run_once(name: str, seed: int) -> dict[str, Any]:
     start = time.process_time()
     chosen, info = try_candidates(seen, seed, candidates=CANDIDATES, background=0, **options)
     scores = {}
-    for candidate in CANDIDATES:
+    for candidate in CANDIDATES if everything else dict.fromkeys(("plain", chosen)):
         made = TRAINERS[candidate].load()(seen, seed, **options)
         scores[candidate] = round(float(np.nanmean(ious(data, made.predicted, ~train))), 4)
     known = data.given >= 0
@@ -163,8 +164,8 @@ def show(runs: list[dict[str, Any]]) -> None:
         own = [run["mean_iou"]["auto"] - run["mean_iou"]["plain"] for run in mine]
         gains += own
         means = {
-            key: round(float(np.mean([run["mean_iou"][key] for run in mine])), 3)
-            for key in mine[0]["mean_iou"]
+            key: round(float(np.mean([run["mean_iou"][key] for run in mine if key in run["mean_iou"]])), 3)
+            for key in dict.fromkeys(key for run in mine for key in run["mean_iou"])
         }
         wrong = np.mean([run["wrong"] for run in mine])
         chosen = [run["chosen"] for run in mine]
@@ -181,13 +182,14 @@ def main() -> None:
     parser.add_argument("--cases", default=",".join(CASES))
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--cpu-minutes", type=float, default=4.5)
+    parser.add_argument("--all", action="store_true", help="train the candidate that was not chosen, too")
     asked = parser.parse_args()
     done = {(run["case"], run["seed"]) for run in read(asked.json)}
     for seed in map(int, asked.seeds.split(",")):
         for name in asked.cases.split(","):
             if (name, seed) in done or time.process_time() >= 60 * asked.cpu_minutes:
                 continue
-            run = {"case": name, "seed": seed, **run_once(name, seed)}
+            run = {"case": name, "seed": seed, **run_once(name, seed, asked.all)}
             with asked.json.open("a", encoding="utf-8") as store:
                 store.write(json.dumps(run) + "\n")
     show(read(asked.json))

@@ -21,7 +21,7 @@ import numpy as np
 from labelnoise.core.domain import data_root
 from labelnoise.segmentation.dataset import MaskDataset
 from labelnoise.segmentation.dsb2018 import read_dsb2018
-from labelnoise.segmentation.instance_issues import ObjectIssue, find_object_issues
+from labelnoise.segmentation.instance_issues import ObjectIssue, find_object_issues, network_warning
 from labelnoise.segmentation.mask_task import MaskTask, Pictures
 from labelnoise.segmentation.object_probs import with_gaps
 from labelnoise.segmentation.objects import MaskObject
@@ -127,6 +127,7 @@ def rank(dataset: MaskDataset, path: Path) -> None:
         rows.setdefault("calibrated", []).append(judge(issues, errors))
         print(f"seed {seed}: {seconds:.0f} s, {expected:.0f} objects expected wrong", rows["calibrated"][-1])
         if seed == SEEDS[0]:
+            print(network_warning(issues) or "no warning")
             for kind in sorted({issue.kind for issue in issues}):
                 print(" ", kind, sum(i.kind == kind for i in issues[:TOP]), "of the first 500")
             for name, order in baselines(dataset, values, issues).items():

@@ -49,7 +49,7 @@ class ReviewVerbs:
         out
             The page, .html: one file, no server, no network.
         limit
-            Largest number of issues on it, the most probable first.
+            Largest number of decisions on it; those that are expected to put most labels right come first.
         """
         if limit < 1:
             raise InputError(f"--limit is {limit}; give the number of issues to show, 1 or more.")
@@ -58,18 +58,27 @@ class ReviewVerbs:
         check_output(out, extensions=(".html", ".htm"), inputs=[issues], what="--out")
         dataset = self._judged(data, table.header.dataset, table.header.source, data_root)
         check_hash(dataset, data, table.header.dataset, table.header.data_hash, issues)
-        shown = table.head(limit)
+        from labelnoise.core.review.entries import entries_of
         from labelnoise.core.review.page import write_page
 
-        write_page(shown, self.domain.table_cards(dataset, table, shown), out)
+        entries = entries_of(table, self.domain.review_groups(dataset, table))
+        shown = entries.head(limit)
+        write_page(shown, self.domain.entry_cards(dataset, table, shown), out)
         if as_json:
             from labelnoise.core._verbs_show import print_json
 
-            print_json({"shown": len(shown), "issues": len(table), "written": [str(out)]})
+            told = {
+                "shown": len(shown),
+                "issues": len(entries),
+                "units": shown.n_units,
+                "written": [str(out)],
+            }
+            print_json(told)
             return
-        left = f" of {len(table):,}" if len(shown) < len(table) else ""
+        left = f" of {len(entries):,}" if len(shown) < len(entries) else ""
+        about = f" about {shown.n_units:,} {table.header.unit_name}s" if shown.n_units > len(shown) else ""
         say(
-            f"written: {path_text(out)} with {len(shown):,}{left} issues; open it in a browser, export with the key e"
+            f"written: {path_text(out)} with {len(shown):,}{left} issues{about}; open it in a browser, export with the key e"
         )
         source = Path(table.header.source or ".")
         takes = source.is_file() and source.suffix not in self.domain.not_for_decisions

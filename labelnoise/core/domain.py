@@ -23,6 +23,7 @@ from labelnoise.core.validation import InputError, choose
 
 if TYPE_CHECKING:
     from labelnoise.core.issues import IssueTable
+    from labelnoise.core.review.entries import Entries
     from labelnoise.core.review.samples import Mark, SampleSet, Suggestions
 
 __all__ = ["DatasetInfo", "Domain", "data_root", "domain_names", "get_domain", "score_row"]
@@ -188,9 +189,19 @@ class Domain(ABC):
         """
         return [Card(title=f"{self.unit} {dataset.ids[unit]}") for unit in units]
 
-    def table_cards(self, dataset: Dataset, table: IssueTable, shown: IssueTable) -> list[Card]:
-        """Cards of the shown rows of a whole table of issues; `review_cards` unless issues explain each other."""
-        return self.review_cards(dataset, shown.columns["index"].tolist())
+    def review_groups(self, dataset: Dataset, table: IssueTable) -> NDArray[np.int64]:
+        """Rows of a table of issues that one decision is about, by equal numbers: by default each row is alone.
+
+        Rows of one group share given label, suggestion and kind.
+        """
+        return np.arange(len(table))
+
+    def entry_cards(self, dataset: Dataset, table: IssueTable, entries: Entries) -> list[Card]:
+        """Cards of the entries of a page made from a whole table of issues.
+
+        `review_cards` of each entry's first unit, unless entries have several units or issues explain each other.
+        """
+        return self.review_cards(dataset, entries.table.columns["index"].tolist())
 
     def export_samples(self, dataset: Dataset, found: Suggestions) -> SampleSet:
         """The items that issues are about, with given and suggested labels, for the tools of others.

@@ -24,7 +24,10 @@ from labelnoise.segmentation.repaint import share_of_wrong_objects
 from labelnoise.segmentation.trainers import TRAINERS
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from labelnoise.core.issues import IssueTable
+    from labelnoise.core.review.entries import Entries
 
 __all__ = ["SegmentationDomain"]
 
@@ -203,14 +206,21 @@ class SegmentationDomain(Domain):
         assert isinstance(dataset, MaskDataset)
         return pixel_cards(dataset, units)
 
-    def table_cards(self, dataset: Dataset, table: IssueTable, shown: IssueTable) -> list[Card]:
-        """As `review_cards`, with the outlines that all suggestions of the table together give."""
-        from labelnoise.segmentation.review import pixel_cards, suggested_maps
+    def review_groups(self, dataset: Dataset, table: IssueTable) -> NDArray[np.int64]:
+        """Flagged pixels that touch and have the same label, suggestion and kind are one region, one decision."""
+        from labelnoise.segmentation.regions import issue_regions
 
         assert isinstance(dataset, MaskDataset)
-        units = shown.columns["index"].tolist()
+        return issue_regions(dataset, table)
+
+    def entry_cards(self, dataset: Dataset, table: IssueTable, entries: Entries) -> list[Card]:
+        """As `review_cards`, one per region, with the outlines that all suggestions of the table together give."""
+        from labelnoise.segmentation.review import region_cards, suggested_maps
+
+        assert isinstance(dataset, MaskDataset)
+        units = entries.table.columns["index"].tolist()
         maps = suggested_maps(dataset, table.columns["index"], table.columns["suggested"].tolist(), units)
-        return pixel_cards(dataset, units, maps)
+        return region_cards(dataset, units, entries.members, maps)
 
     def export_samples(self, dataset: Dataset, found: Suggestions) -> SampleSet:
         """Pictures with the outlines of given and suggested objects."""

@@ -18,17 +18,18 @@ from scipy import ndimage
 from labelnoise.core.random import generator
 from labelnoise.core.validation import InputError
 from labelnoise.segmentation.dataset import MaskDataset
-from labelnoise.segmentation.object_evidence import ImageEvidence, image_evidence
+from labelnoise.segmentation.object_evidence import GIVEN_COLUMNS, ImageEvidence, image_evidence
 from labelnoise.segmentation.object_probs import probabilities_of
 from labelnoise.segmentation.objects import MaskObject
 from labelnoise.segmentation.planted_objects import ISSUE_KINDS, plant_object_errors
 
-__all__ = ["ObjectIssue", "find_object_issues"]
+__all__ = ["ObjectIssue", "find_object_issues", "network_warning"]
 
 Floats = NDArray[np.float64]
 #: Share of objects at which an error is planted, and the most images that errors are planted in.
 SHARE, MOST_IMAGES = 0.35, 400
 _LEAST_EXAMPLES = 8
+_BEST_IOU = GIVEN_COLUMNS.index("best_iou")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -49,6 +50,9 @@ class ObjectIssue:
         What to put in its place; nothing for a spurious one.
     replaced : tuple of int
         Ids of the annotated objects that the repair takes the place of; none for a missing one.
+    agreement : float
+        Median IoU of the image's annotated objects with predicted ones: how well the network knows such images. A
+        few wrong objects do not move it.
     """
 
     image: int
@@ -57,6 +61,7 @@ class ObjectIssue:
     object: MaskObject
     repair: tuple[MaskObject, ...]
     replaced: tuple[int, ...]
+    agreement: float = 1.0
 
 
 def find_object_issues(
@@ -93,7 +98,9 @@ def find_object_issues(
     -----
     Errors are planted in up to 400 images; a boosted ensemble of trees learns from the images of one half what an
     error looks like, and judges those of the other. Its probabilities are moved from the planted share to the one
-    under which their mean agrees with itself (Saerens, Latinne, Decaestecker 2002, equation 2.7).
+    under which their mean agrees with itself (Saerens, Latinne, Decaestecker 2002, equation 2.7). That takes it for
+    granted that no right object looks like a planted error more often than those in which none was planted; where
+    the network fails on whole images this does not hold, and `network_warning` says so.
 
     Examples
     --------
@@ -154,6 +161,7 @@ def find_object_issues(
     issues = []
     for i, found in enumerate(real):
         row, part = _visible(dataset.objects[i]), of_image(i)
+        agreement = float(np.median(found.given[:, _BEST_IOU])) if len(found.given) else 1.0
         top = max((item.object_id for item in row), default=0)
         classes = part.copy()
         classes[..., background] = -1.0
@@ -164,7 +172,13 @@ def find_object_issues(
             repair, replaced = _repair(kind, place, row, found, windows, classes, top)
             issues.append(
                 ObjectIssue(
-                    image=i, kind=kind, p_wrong=p_wrong, object=item, repair=repair, replaced=replaced
+                    image=i,
+                    kind=kind,
+                    p_wrong=p_wrong,
+                    object=item,
+                    repair=repair,
+                    replaced=replaced,
+                    agreement=agreement,
                 )
             )
         for number, odds in zip(found.candidates.tolist(), about_missing[i]):
@@ -179,9 +193,54 @@ def find_object_issues(
                     object=item,
                     repair=(item,),
                     replaced=(),
+                    agreement=agreement,
                 )
             )
     return sorted(issues, key=lambda issue: -issue.p_wrong)
+
+
+def network_warning(issues: Sequence[ObjectIssue]) -> str | None:
+    """A sentence if doubtful objects crowd where the network knows the images least; None if they do not.
+
+    Parameters
+    ----------
+    issues : sequence of ObjectIssue
+        All of a data set.
+
+    Notes
+    -----
+    Looked at are the images with an `ObjectIssue.agreement` below one half: most of their annotated objects match no
+    predicted one. If they hold one and a half times their share of the objects that are expected to be wrong, and three
+    or more such objects beyond it, then either these images were annotated otherwise or the network fails on them, and
+    nothing in the data tells which.
+
+    Examples
+    --------
+    >>> blob = MaskObject.from_mask(np.ones((1, 1), dtype=bool), label=1, object_id=1)
+    >>> def issue(image, p_wrong, agreement):
+    ...     return ObjectIssue(image=image, kind="boundary", p_wrong=p_wrong, object=blob, repair=(), replaced=(),
+    ...         agreement=agreement)
+    >>> network_warning([issue(i, 0.1, 0.8) for i in range(100)]) is None
+    True
+    >>> found = network_warning([issue(i, 0.9 if i < 10 else 0.1, 0.2 if i < 10 else 0.8) for i in range(100)])
+    >>> found.split(",")[0]
+    '9 of the 18 objects expected to be wrong lie in 10 of 100 images'
+    """
+    images = np.array([issue.image for issue in issues], dtype=np.int64)
+    wrong = np.array([issue.p_wrong for issue in issues])
+    agreement = np.array([issue.agreement for issue in issues])
+    if not len(issues):
+        return None
+    poor = agreement < 0.5
+    share, expected, there = float(poor.mean()), float(wrong.sum()), float(wrong[poor].sum())
+    if there < 1.5 * share * expected or there < share * expected + 3:
+        return None
+    return (
+        f"{there:.0f} of the {expected:.0f} objects expected to be wrong lie in {len(np.unique(images[poor]))} of "
+        f"{len(np.unique(images))} images, with {share:.0%} of the objects, in which the network agrees with fewer than "
+        "half of the annotated objects. Probabilities assume that right objects look right to the network; if it fails on "
+        "these images, they are too high: look at some of them first."
+    )
 
 
 def _visible(objects: Sequence[MaskObject]) -> list[MaskObject]:

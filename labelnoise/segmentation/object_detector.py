@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from labelnoise.core.detection import Detection
 from labelnoise.core.validation import InputError
 from labelnoise.segmentation.dataset import MaskDataset
-from labelnoise.segmentation.instance_issues import ObjectIssue, find_object_issues
+from labelnoise.segmentation.instance_issues import ObjectIssue, find_object_issues, network_warning
 from labelnoise.segmentation.object_probs import with_gaps
 from labelnoise.segmentation.objects import paint_ids
 
@@ -49,7 +49,8 @@ def detect_objects(
     -------
     Detection
         ``flagged`` are pixels that repairs of objects with a probability above one half change, and ``suggested``
-        what they change them to. Evidence: "object" (id, 0 for none) and "p_wrong_object".
+        what they change them to. Evidence: "object" (id, 0 for none) and "p_wrong_object". A warning where doubtful
+        objects crowd in images that the network does not know (`labelnoise.segmentation.instance_issues.network_warning`).
 
     Examples
     --------
@@ -100,6 +101,7 @@ def detect_objects(
                 answer[item.full(size).ravel()] = item.label
             suggested[window] = answer
     labelled = dataset.given >= 0
+    warning = network_warning(issues)
     suggested = np.where(labelled, suggested, dataset.given)
     return Detection(
         method="objects",
@@ -108,6 +110,7 @@ def detect_objects(
         suggested=suggested,
         confidence=np.where(suggested != dataset.given, doubt, 1.0 - doubt),
         evidence={"object": object_of, "p_wrong_object": doubt},
+        warnings=() if warning is None else (warning,),
         info={
             "objects": [_row(issue, dataset) for issue in issues[:listed]],
             "expected_wrong_objects": round(sum(issue.p_wrong for issue in issues), 1),

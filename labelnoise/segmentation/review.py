@@ -15,28 +15,25 @@ from labelnoise.core.review.cards import Card, Media
 from labelnoise.segmentation.dataset import MaskDataset
 from labelnoise.segmentation.prompts import colour_image
 
-__all__ = ["pixel_cards", "region_of", "review_picture", "suggested_maps"]
+__all__ = ["pixel_cards", "region_cards", "region_of", "review_picture", "suggested_maps"]
 
 #: Colours of the given outline, of the suggested one, and of the region in question.
 GIVEN, SUGGESTED, REGION = (255, 196, 0), (0, 224, 255), (255, 0, 160)
 #: Longest side of the whole picture and of the crop, and the least pixels that the crop shows around a region.
 WHOLE, CROP, AROUND = 320, 420, 12
 _LEAST_CROP = 48
+#: Cards from here on get the enlarged part alone, at half the size, so that a page of a thousand regions still opens.
+_LARGE = 200
 
 
-def pixel_cards(
-    dataset: MaskDataset, units: Sequence[int], suggested: Mapping[int, NDArray[Any]] | None = None
-) -> list[Card]:
-    """One card per pixel, with the whole picture and the part around it, enlarged.
+def pixel_cards(dataset: MaskDataset, units: Sequence[int]) -> list[Card]:
+    """One card per pixel: its object, or the area of one label around it, enlarged, and the whole picture.
 
     Parameters
     ----------
     dataset : MaskDataset
         Without images the labels alone are drawn.
     units : sequence of int
-    suggested : mapping of int to ndarray of int, shape (h, w), optional
-        By image: the class map that is suggested. Its outline is drawn, and the region in question is the part of
-        the disagreement that holds the pixel; else it is the object, or the area of one label, around the pixel.
 
     Returns
     -------
@@ -49,46 +46,105 @@ def pixel_cards(
     >>> card.title, card.facts[0], card.media[0].text[:17]
     ('scene-001, row 1, column 1', ('region', 'area labelled background, 3030 pixels'), 'Around the region')
     """
-
-    # Issues of one image follow each other, and each is drawn with its own region.
-    @lru_cache(maxsize=4)
-    def image(i: int) -> NDArray[np.uint8]:
-        if dataset.images is None:
-            return np.full((*dataset.size(i), 3), 128, dtype=np.uint8)
-        return colour_image(dataset.images[i])
-
+    draw = _Drawing(dataset, None)
     images, rows, columns = dataset.position(list(units))
     cards, first = [], dict[tuple[int, bytes], str]()
     for i, y, x in zip(images.tolist(), rows.tolist(), columns.tolist()):
-        answer = None if suggested is None else suggested.get(i)
-        region, what = region_of(dataset, i, y, x, answer)
+        region, what = region_of(dataset, i, y, x)
         title = f"{dataset.image_ids[i]}, row {y}, column {x}"
-        given = int(dataset.mask(i)[y, x])
-        facts = [
-            ("region", f"{what}, {int(region.sum())} pixels"),
-            ("given there", dataset.class_names[given] if given >= 0 else "no label"),
-        ]
-        if answer is not None:
-            facts.append(
-                ("suggested there", dataset.class_names[int(answer[y, x])] if answer[y, x] >= 0 else "none")
-            )
-        legend = "yellow: given outline; " + ("" if answer is None else "blue: suggested outline; ")
-        legend += "yellow and blue: both; pink: the region" if answer is not None else "pink: the region"
-        facts.append(("colours", legend))
-        key = (i, np.packbits(region).tobytes())
-        seen = first.setdefault(key, title)
-        if seen != title:
-            facts.append(("same region as", seen))
+        seen = first.setdefault((i, np.packbits(region).tobytes()), title)
         # A region's further pixels get a small picture: a page of a thousand pixels stays small enough to open.
-        png = review_picture(image(i), dataset.mask(i), answer, region, small=seen != title)
+        same = [("same region as", seen)] if seen != title else []
+        cards.append(draw.card(title, i, (y, x), region, what, same, small=seen != title))
+    return cards
+
+
+def region_cards(
+    dataset: MaskDataset,
+    units: Sequence[int],
+    members: Sequence[NDArray[np.int64]],
+    suggested: Mapping[int, NDArray[Any]],
+) -> list[Card]:
+    """One card per region that is decided at once, with the given outline and the suggested one.
+
+    Parameters
+    ----------
+    dataset : MaskDataset
+    units : sequence of int
+        A pixel of each region, which names it.
+    members : sequence of ndarray of int64
+        The pixels of each region, all in one image.
+    suggested : mapping of int to ndarray of int, shape (h, w)
+        By image: the class map that is suggested.
+
+    Examples
+    --------
+    >>> from labelnoise.segmentation.embedded import scenes
+    >>> data = scenes(2)
+    >>> pixels = 4096 + np.array([65, 66, 130])
+    >>> card = region_cards(data, [4096 + 65], [pixels], {1: data.mask(1)})[0]
+    >>> card.title, card.facts[0]
+    ('scene-001, rows 1 to 2, columns 1 to 2', ('region', '3 pixels'))
+    """
+    draw = _Drawing(dataset, suggested)
+    images, rows, columns = dataset.position(list(units))
+    cards = []
+    for k, (i, y, x, pixels) in enumerate(zip(images.tolist(), rows.tolist(), columns.tolist(), members)):
+        region = np.zeros(dataset.size(i), dtype=bool)
+        region.reshape(-1)[pixels - dataset.offsets[i]] = True
+        top, left, bottom, right = _frame(region)
+        where = f"{_span('row', top, bottom)}, {_span('column', left, right)}"
         cards.append(
-            Card(
-                title,
-                facts,
-                [Media("image", _uri(png), f"Around the region, and the whole picture; {legend}")],
-            )
+            draw.card(f"{dataset.image_ids[i]}, {where}", i, (y, x), region, "", [], small=k >= _LARGE)
         )
     return cards
+
+
+def _span(what: str, first: int, end: int) -> str:
+    return f"{what} {first}" if end - first == 1 else f"{what}s {first} to {end - 1}"
+
+
+class _Drawing:
+    """Cards of regions of one data set."""
+
+    def __init__(self, dataset: MaskDataset, suggested: Mapping[int, NDArray[Any]] | None) -> None:
+        self.dataset, self.suggested = dataset, suggested
+        # Regions of one image follow each other, and each is drawn on its own.
+        self.image = lru_cache(maxsize=4)(self._image)
+
+    def _image(self, i: int) -> NDArray[np.uint8]:
+        if self.dataset.images is None:
+            return np.full((*self.dataset.size(i), 3), 128, dtype=np.uint8)
+        return colour_image(self.dataset.images[i])
+
+    def card(
+        self,
+        title: str,
+        image: int,
+        place: tuple[int, int],
+        region: NDArray[np.bool_],
+        what: str,
+        more: Sequence[tuple[str, str]],
+        *,
+        small: bool = False,
+    ) -> Card:
+        given, names = self.dataset.mask(image), [*self.dataset.class_names, "no label"]
+        answer = None if self.suggested is None else self.suggested.get(image)
+        size = int(region.sum())
+        count = f"{size} pixel{'s' if size > 1 else ''}"
+        facts = [
+            ("region", f"{what}, {count}" if what else count),
+            ("given there", names[int(given[place])]),
+        ]
+        legend = "yellow: given outline; "
+        if answer is not None:
+            facts.append(("suggested there", names[int(answer[place])]))
+            legend += "blue: suggested outline; yellow and blue: both; "
+        legend += "pink: the region"
+        facts += [("colours", legend), *more]
+        picture = review_picture(self.image(image), given, answer, region, small=small)
+        text = f"Around the region{'' if small else ', and the whole picture'}; {legend}"
+        return Card(title, facts, [Media("image", _uri(picture), text)])
 
 
 def suggested_maps(
@@ -124,10 +180,8 @@ def suggested_maps(
     return made
 
 
-def region_of(
-    dataset: MaskDataset, image: int, row: int, column: int, suggested: NDArray[Any] | None = None
-) -> tuple[NDArray[np.bool_], str]:
-    """The pixels that one decision is about, shape (h, w), and what they are in words.
+def region_of(dataset: MaskDataset, image: int, row: int, column: int) -> tuple[NDArray[np.bool_], str]:
+    """The object, or else the area of one label, that holds a pixel, shape (h, w), and what it is in words.
 
     Examples
     --------
@@ -138,19 +192,14 @@ def region_of(
     from scipy import ndimage
 
     labels = dataset.mask(image)
-    if suggested is not None and suggested[row, column] != labels[row, column]:
-        same = (labels == labels[row, column]) & (suggested == suggested[row, column])
-        what = "where the two disagree"
-    else:
-        for item in [] if dataset.objects is None else sorted(dataset.objects[image], key=lambda o: o.area):
-            y, x = row - item.top, column - item.left
-            if 0 <= y < item.shape[0] and 0 <= x < item.shape[1] and item.mask[y, x]:
-                name = dataset.class_names[item.label] if item.label >= 0 else "without a class"
-                return item.full(dataset.size(image)), f"object {item.object_id} ({name})"
-        same = labels == labels[row, column]
-        label = int(labels[row, column])
-        what = f"area labelled {dataset.class_names[label]}" if label >= 0 else "area without a label"
-    parts, _ = ndimage.label(same, structure=np.ones((3, 3)))
+    for item in [] if dataset.objects is None else sorted(dataset.objects[image], key=lambda o: o.area):
+        y, x = row - item.top, column - item.left
+        if 0 <= y < item.shape[0] and 0 <= x < item.shape[1] and item.mask[y, x]:
+            name = dataset.class_names[item.label] if item.label >= 0 else "without a class"
+            return item.full(dataset.size(image)), f"object {item.object_id} ({name})"
+    label = int(labels[row, column])
+    parts, _ = ndimage.label(labels == label, structure=np.ones((3, 3)))
+    what = f"area labelled {dataset.class_names[label]}" if label >= 0 else "area without a label"
     return parts == parts[row, column], what
 
 
@@ -162,7 +211,7 @@ def review_picture(
     *,
     small: bool = False,
 ) -> bytes:
-    """A PNG: the part around a region, enlarged, with outlines and the region; beside it the whole picture.
+    """A JPEG: the part around a region, enlarged, with outlines and the region; beside it the whole picture.
 
     Outlines are drawn after enlarging, one or two pixels wide between the pixels they part, so that they hide little.
     Lightness is stretched to the range of what is shown.
@@ -178,16 +227,17 @@ def review_picture(
     Examples
     --------
     >>> blank = np.zeros((20, 30, 3), np.uint8)
-    >>> review_picture(blank, np.eye(20, 30, dtype=int), None, np.eye(20, 30) > 0)[:4]
-    b'\\x89PNG'
+    >>> review_picture(blank, np.eye(20, 30, dtype=int), None, np.eye(20, 30) > 0)[6:10]
+    b'JFIF'
     """
     from PIL import Image
 
     close = _close(image, given, suggested, region, CROP // 2 if small else CROP)
     shown = close if small else _beside(close, _whole(image, region))
     out = io.BytesIO()
-    palette = Image.fromarray(np.clip(np.rint(shown), 0, 255).astype(np.uint8)).quantize(64 if small else 128)
-    palette.save(out, format="PNG", optimize=True)
+    # Colours at full resolution, or the outlines would lose theirs; a PNG takes a hundred times as long.
+    picture = Image.fromarray(np.clip(np.rint(shown), 0, 255).astype(np.uint8))
+    picture.save(out, format="JPEG", quality=75 if small else 85, subsampling=0)
     return out.getvalue()
 
 
@@ -273,5 +323,5 @@ def _borders(labels: NDArray[Any], thick: int) -> NDArray[np.bool_]:
     return edge
 
 
-def _uri(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+def _uri(jpeg: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")

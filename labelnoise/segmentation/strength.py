@@ -28,6 +28,8 @@ _MOST_ROUNDS = 30
 _CLOSE = 0.01
 #: By how much the reachable share of wrong pixels may fall short before the request is refused.
 _SHORT = 0.05
+#: A share that is off by more than this factor is no answer: the noise's steps are too coarse for the rate.
+_FAR = 2.0
 #: Of more images than twice this, as many evenly spaced ones say where to begin.
 _SAMPLE = 32
 
@@ -68,7 +70,8 @@ def searched(
     Raises
     ------
     InputError
-        The greatest strength falls short of the rate by more than a twentieth.
+        The greatest strength falls short of the rate by more than a twentieth; or no strength comes near to it, as for
+        rates of a few pixels.
 
     Notes
     -----
@@ -106,6 +109,11 @@ def searched(
         raise InputError(
             f"rate is {rate:g}, {rate * int((labels_of >= 0).sum()):.3g} of the pixels of {dataset.name}, which is less "
             "than this noise changes at its weakest; ask for more."
+        )
+    if not rate / _FAR < best.share < rate * _FAR:
+        raise InputError(
+            f"rate is {rate:g}, and the nearest share that this noise gives on {dataset.name} is {best.share:.2g}; "
+            "ask for that."
         )
     return _answer(dataset, best)
 

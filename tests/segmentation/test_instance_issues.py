@@ -12,7 +12,7 @@ from scipy import ndimage
 from labelnoise.core.validation import InputError
 from labelnoise.segmentation.dataset import MaskDataset
 from labelnoise.segmentation.domain import SegmentationDomain
-from labelnoise.segmentation.instance_issues import ObjectIssue, find_object_issues
+from labelnoise.segmentation.instance_issues import ObjectIssue, find_object_issues, network_warning
 from labelnoise.segmentation.object_evidence import GIVEN_COLUMNS, image_evidence, predicted_objects
 from labelnoise.segmentation.object_probs import probabilities_of, with_gaps
 from labelnoise.segmentation.objects import MaskObject, objects_from_ids, paint_classes
@@ -193,3 +193,20 @@ def test_as_a_detector_with_its_own_network() -> None:
     assert found.evidence["object"].max() == max(item.object_id for row in data.objects for item in row)
     with pytest.raises(InputError, match="epochs"):
         SegmentationDomain().detect(data, method="objects", probs=np.zeros(data.n_units), epochs=1)
+
+
+def test_a_network_that_fails_on_some_images_is_told_from_single_errors() -> None:
+    data, likely, _ = damaged()
+    issues = find_object_issues(data, likely)
+    # Three errors of each kind in images that the network otherwise knows.
+    assert network_warning(issues) is None
+    blind = likely.copy()
+    for i in (3, 17, 25):
+        blind[data.window(i)] = np.roll(likely[data.window(i)].reshape(96, 96), (7, 9), (0, 1)).ravel()
+    failed = find_object_issues(data, blind)
+    assert {issue.agreement < 0.5 for issue in failed if issue.image in (3, 17, 25)} == {True}
+    assert {issue.agreement > 0.5 for issue in failed if issue.image not in (3, 17, 25)} == {True}
+    found = network_warning(failed)
+    assert found is not None
+    assert "lie in 3 of 30 images" in found
+    assert network_warning([]) is None

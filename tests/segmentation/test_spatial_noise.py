@@ -85,3 +85,12 @@ def test_verb_writes_a_folder_that_reads_back(tmp_path: Path) -> None:
     assert cli.main(command) in (0, None)
     back = read_masks(out)
     assert abs((back.given != back.true).mean() - 0.05) < 0.005
+
+
+@pytest.mark.parametrize(("kind", "rate"), [("displacement", 1e-6), ("markov", 1e-3), ("coco-n", 1e-4)])
+def test_a_share_that_the_noise_has_no_step_near_is_refused(kind: str, rate: float) -> None:
+    with pytest.raises(InputError, match="ask for (more|that)"):
+        SegmentationDomain().corrupt(clean(4), kind=kind, rate=rate, seed=1)
+    noisy, made = SegmentationDomain().corrupt(clean(4), kind=kind, rate=0.0, seed=1)
+    assert made.rate == 0
+    assert (noisy.given == clean(4).given).all()

@@ -81,3 +81,18 @@ def test_pixels_without_a_label_do_not_count():
         return mask, None
 
     assert abs(searched(half, 0.2, change, 1.0).rate - 0.2) < 0.01
+
+
+def test_a_noise_without_a_step_near_the_rate_is_refused() -> None:
+    data = MaskDataset.from_masks([np.zeros((10, 10), dtype=int)], ("no", "yes"))
+
+    def at_once(image: int, strength: float) -> tuple[np.ndarray, None]:
+        made = data.mask(image).copy()
+        made[0] = 1  # a tenth of the pixels, however weak
+        return made, None
+
+    assert searched(data, 0.08, at_once, 1.0).rate == 0.1
+    with pytest.raises(
+        InputError, match="rate is 0.01, and the nearest share that this noise gives on .* is 0.1"
+    ):
+        searched(data, 0.01, at_once, 1.0)

@@ -11,7 +11,9 @@ from labelnoise.core.review.apply import (
 )
 from labelnoise.core.review.cards import Card, Media, svg_picture
 from labelnoise.core.review.decisions import VERDICTS, Decision, Decisions
+from labelnoise.core.review.entries import Entries, entries_of
 from labelnoise.core.review.page import render_page, write_page
+from labelnoise.core.review.runs import runs_of
 
 __all__ = [
     "VERDICTS",
@@ -19,11 +21,14 @@ __all__ = [
     "Change",
     "Decision",
     "Decisions",
+    "Entries",
     "Media",
     "Provenance",
     "apply_decisions",
+    "entries_of",
     "provenance_path",
     "render_page",
+    "runs_of",
     "svg_picture",
     "undo_decisions",
     "write_page",

@@ -15,6 +15,7 @@ from labelnoise.core.dataset import Dataset
 from labelnoise.core.files import replacing
 from labelnoise.core.reading import read_json
 from labelnoise.core.review.decisions import Decisions
+from labelnoise.core.review.runs import rows_of
 from labelnoise.core.validation import InputError
 
 __all__ = ["Change", "Provenance", "apply_decisions", "as_written", "provenance_path", "undo_decisions"]
@@ -47,6 +48,8 @@ class Provenance:
     changes : tuple of Change
     reviewed : int
         Number of decisions, those that changed nothing included.
+    kept : int
+        Number of decisions that changed nothing; one decision may be about many labels.
     class_names : tuple of str
         Of the data before; a format that lists the classes which occur may have lost one.
     restored : str
@@ -63,6 +66,7 @@ class Provenance:
     method: str = ""
     class_names: tuple[str, ...] = ()
     restored: str = ""
+    kept: int = 0
 
     def save(self, path: Path) -> None:
         """Write the record as JSON, whole or not at all."""
@@ -72,7 +76,7 @@ class Provenance:
             "labelnoise": labelnoise.__version__,
             **{
                 name: getattr(self, name)
-                for name in ("domain", "dataset", "method", "before", "after", "restored", "reviewed")
+                for name in ("domain", "dataset", "method", "before", "after", "restored", "reviewed", "kept")
             },
             "class_names": list(self.class_names),
             "changes": [vars(change) for change in self.changes],
@@ -105,7 +109,10 @@ class Provenance:
             classes = tuple(map(str, value.get("class_names", ())))
             # Records from before this was kept lead back to the data themselves.
             texts["restored"] = str(value.get("restored") or texts["before"])
-            return cls(changes=changes, reviewed=int(value["reviewed"]), class_names=classes, **texts)
+            reviewed = int(value["reviewed"])
+            # Earlier records say it by their changes, of which each was a decision.
+            kept = int(value.get("kept", reviewed - sum(change.verdict != "follows" for change in changes)))
+            return cls(changes=changes, reviewed=reviewed, kept=kept, class_names=classes, **texts)
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise InputError(
                 f"{str(path)!r} is no record of applied decisions ({type(error).__name__}); "
@@ -169,31 +176,30 @@ def apply_decisions(dataset: Dataset, decisions: Decisions, *, domain: str) -> t
     place = {name: i for i, name in enumerate(dataset.class_names)}
     given, changes = dataset.given.copy(), []
     for decision in decisions.decisions:
-        if decision.index >= dataset.n_units:
-            raise InputError(f"Row {decision.index} was judged but there are {dataset.n_units} rows.")
-        old = dataset.class_names[given[decision.index]] if given[decision.index] >= 0 else ""
-        if decision.given != old:
-            raise InputError(
-                f"Row {decision.index} has the label {old!r}, the decision judged {decision.given!r}; "
-                "the decisions were edited, or the data were."
-            )
         if decision.label not in place:
             raise InputError(
                 f"Row {decision.index} is to get the label {decision.label!r}; the classes are "
                 f"{', '.join(dataset.class_names[:12])}{' ...' if len(place) > 12 else ''}."
             )
-        if decision.label != old:
-            given[decision.index] = place[decision.label]
-            changes.append(
-                Change(
-                    decision.index,
-                    str(dataset.ids[decision.index]),
-                    old,
-                    decision.label,
-                    decision.verdict,
-                    decision.note,
-                )
+        last = sum(decision.runs[-1]) - 1
+        if last >= dataset.n_units:
+            raise InputError(f"Row {last} was judged but there are {dataset.n_units} rows.")
+        rows = rows_of(decision.runs)
+        other = np.flatnonzero(given[rows] != place.get(decision.given, -1))
+        if len(other) or decision.given not in ("", *place):
+            row = int(rows[other[0]]) if len(other) else decision.index
+            old = dataset.class_names[given[row]] if given[row] >= 0 else ""
+            raise InputError(
+                f"Row {row} has the label {old!r}, the decision judged {decision.given!r}; "
+                "the decisions were edited, or the data were."
             )
+        if decision.label != decision.given:
+            given[rows] = place[decision.label]
+            # All names at once: those of pixels are made when asked for.
+            changes += [
+                Change(row, str(name), decision.given, decision.label, decision.verdict, decision.note)
+                for row, name in zip(rows.tolist(), dataset.ids[rows], strict=True)
+            ]
     corrected = dataset.with_labels(given)
     return corrected, Provenance(
         domain=domain,
@@ -203,6 +209,7 @@ def apply_decisions(dataset: Dataset, decisions: Decisions, *, domain: str) -> t
         restored=found,
         changes=tuple(changes),
         reviewed=len(decisions.decisions),
+        kept=sum(decision.label == decision.given for decision in decisions.decisions),
         method=decisions.method,
         class_names=tuple(dataset.class_names),
     )
@@ -249,10 +256,11 @@ def as_written(record: Provenance, before: Dataset, written: Dataset) -> Provena
     decided = {change.index: change for change in record.changes}
     names = [*before.class_names, ""]
     changes = []
-    for index in np.flatnonzero(labels != before.given).tolist():
+    other = np.flatnonzero(labels != before.given)
+    for index, name in zip(other.tolist(), before.ids[other], strict=True):
         change = Change(
             index,
-            str(before.ids[index]),
+            str(name),
             names[before.given[index]],
             names[labels[index]],
             decided[index].verdict if index in decided else "follows",
@@ -328,7 +336,7 @@ def summary(provenance: Provenance) -> dict[str, Any]:
     return {
         "reviewed": provenance.reviewed,
         "changed": len(decided),
-        "kept": provenance.reviewed - len(decided),
+        "kept": provenance.kept,
         "before": provenance.before,
         "after": provenance.after,
     }

@@ -10,12 +10,14 @@ from typing import Any, Literal, get_args
 
 from labelnoise.core.files import replacing
 from labelnoise.core.reading import read_json
+from labelnoise.core.review.runs import Runs, as_runs, overlap
 from labelnoise.core.validation import InputError
 
 __all__ = ["DECISIONS_VERSION", "VERDICTS", "Decision", "Decisions", "Verdict"]
 
-#: Version of the file's fields.
-DECISIONS_VERSION = 1
+#: Version of the file's fields. In 1 each decision was about one unit; a reader of 1 would overlook the others.
+DECISIONS_VERSION = 2
+_READ = (1, 2)
 Verdict = Literal["accept", "reject", "other", "skip"]
 #: accept: take the suggestion; reject: the given label is right; other: a third label; skip: undecided.
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -24,7 +26,7 @@ _FORMAT = "labelnoise-decisions"
 
 @dataclass(frozen=True)
 class Decision:
-    """A verdict on one unit.
+    """A verdict on one unit, or on several with the same label that are wrong together.
 
     Attributes
     ----------
@@ -38,6 +40,8 @@ class Decision:
     label : str
         The label that the unit gets; the given one for "reject" and "skip".
     note : str
+    region : tuple of (int, int)
+        All rows that the verdict is about, ``index`` among them, as runs ``(first, count)``; empty for ``index`` alone.
     """
 
     index: int
@@ -46,6 +50,17 @@ class Decision:
     verdict: Verdict
     label: str
     note: str = ""
+    region: Runs = ()
+
+    @property
+    def runs(self) -> Runs:
+        """The rows that it is about, as runs."""
+        return self.region or ((self.index, 1),)
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict; a region only where there is one."""
+        fields = {name: value for name, value in vars(self).items() if name != "region"}
+        return {**fields, "region": [list(run) for run in self.region]} if self.region else fields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +104,7 @@ class Decisions:
             "data_hash": self.data_hash,
             "method": self.method,
             "source": self.source,
-            "decisions": [vars(decision) for decision in self.decisions],
+            "decisions": [decision.to_json() for decision in self.decisions],
         }
 
     @classmethod
@@ -107,9 +122,9 @@ class Decisions:
             )
         if not isinstance(value, Mapping) or value.get("format") != _FORMAT:
             raise InputError("The file holds no decisions; export them on the review page (key e).")
-        if value.get("version") != DECISIONS_VERSION:
+        if value.get("version") not in _READ or isinstance(value.get("version"), bool):
             raise InputError(
-                f"The decisions have version {value.get('version')!r}, this package reads {DECISIONS_VERSION}; "
+                f"The decisions have version {value.get('version')!r}, this package reads up to {DECISIONS_VERSION}; "
                 "use the version of labelnoise that made the page."
             )
         texts = {name: value.get(name) for name in ("domain", "dataset", "data_hash", "method")}
@@ -118,11 +133,9 @@ class Decisions:
         if not all(isinstance(text, str) for text in texts.values()) or not isinstance(rows, list):
             raise InputError("The decisions lack their header or their list; export them anew.")
         made = tuple(_decision(row, place) for place, row in enumerate(rows))
-        seen: set[int] = set()
-        for decision in made:
-            if decision.index in seen:
-                raise InputError(f"Row {decision.index} is judged twice; keep one decision per unit.")
-            seen.add(decision.index)
+        twice = overlap(run for decision in made for run in decision.runs)
+        if twice is not None:
+            raise InputError(f"Row {twice} is judged twice; keep one decision per unit.")
         return cls(decisions=made, **{name: str(text) for name, text in texts.items()})
 
     @classmethod
@@ -159,4 +172,10 @@ def _decision(row: Any, place: int) -> Decision:
     unit, given, label, note = (str(text) for text in texts)
     if verdict in ("reject", "skip") and label != given:
         raise InputError(f"{where} keeps the label ({verdict}) and changes it to {label!r} at once.")
-    return Decision(index, unit, given, verdict, label, note)
+    try:
+        region = as_runs(row.get("region", []))
+    except InputError as error:
+        raise InputError(f"{where} has an odd region ({error}); export the decisions anew.") from None
+    if region and not any(first <= index < first + count for first, count in region):
+        raise InputError(f"{where} is about row {index}, which its region lacks; export the decisions anew.")
+    return Decision(index, unit, given, verdict, label, note, region)

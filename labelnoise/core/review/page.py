@@ -15,6 +15,8 @@ from labelnoise.core.files import replacing
 from labelnoise.core.issues import IssueTable
 from labelnoise.core.review.cards import Card
 from labelnoise.core.review.decisions import DECISIONS_VERSION
+from labelnoise.core.review.entries import Entries, entries_of
+from labelnoise.core.review.runs import runs_of
 from labelnoise.core.validation import InputError
 
 __all__ = ["render_page", "write_page"]
@@ -23,19 +25,20 @@ __all__ = ["render_page", "write_page"]
 _OWN = {"rank", "unit", "index", "given", "suggested", "kind", "p_wrong", "quality", "confidence", "flagged"}
 
 
-def render_page(table: IssueTable, cards: Sequence[Card]) -> str:
+def render_page(found: IssueTable | Entries, cards: Sequence[Card]) -> str:
     """The whole page as text.
 
     Parameters
     ----------
-    table : IssueTable
+    found : IssueTable or Entries
+        A table alone makes one entry per row.
     cards : sequence of Card
-        One per row of the table, in its order.
+        One per entry, in their order.
 
     Raises
     ------
     InputError
-        Numbers of rows and cards that differ.
+        Numbers of entries and cards that differ.
 
     Notes
     -----
@@ -46,8 +49,9 @@ def render_page(table: IssueTable, cards: Sequence[Card]) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    if len(cards) != len(table):
-        raise InputError(f"{len(cards)} cards for {len(table)} issues; give one card per row of the table.")
+    entries = entries_of(found) if isinstance(found, IssueTable) else found
+    if len(cards) != len(entries):
+        raise InputError(f"{len(cards)} cards for {len(entries)} issues; give one card per row of the table.")
     script, style = _part("review.js"), _part("review.css")
     environment = Environment(
         loader=PackageLoader("labelnoise.core.review"),
@@ -57,8 +61,8 @@ def render_page(table: IssueTable, cards: Sequence[Card]) -> str:
         lstrip_blocks=True,
     )
     return environment.get_template("review.html.j2").render(
-        title=f"{table.header.dataset}: {len(table)} label issues",
-        data=Markup(_embedded(page_data(table, cards))),
+        title=f"{entries.table.header.dataset}: {len(entries)} label issues",
+        data=Markup(_embedded(page_data(entries, cards))),
         script=Markup(script),
         style=Markup(style),
         script_hash=_source_hash(script),
@@ -66,15 +70,17 @@ def render_page(table: IssueTable, cards: Sequence[Card]) -> str:
     )
 
 
-def page_data(table: IssueTable, cards: Sequence[Card]) -> dict[str, Any]:
+def page_data(entries: Entries, cards: Sequence[Card]) -> dict[str, Any]:
     """What the page's script reads."""
-    header = table.header
+    header = entries.table.header
     issues = []
-    for row, card in zip(table.rows(), cards, strict=True):
+    for row, card, members in zip(entries.table.rows(), cards, entries.members, strict=True):
+        region = {"size": len(members), "region": runs_of(members)} if len(members) > 1 else {"size": 1}
         issues.append(
             {
                 **{name: value for name, value in row.items() if name in _OWN},
                 "unit": str(row["unit"]),
+                **region,
                 "evidence": [[name, value] for name, value in row.items() if name not in _OWN],
                 "card": card.to_json(),
             }
@@ -100,9 +106,9 @@ def page_data(table: IssueTable, cards: Sequence[Card]) -> dict[str, Any]:
     }
 
 
-def write_page(table: IssueTable, cards: Sequence[Card], path: Path) -> None:
+def write_page(found: IssueTable | Entries, cards: Sequence[Card], path: Path) -> None:
     """Write the page, whole or not at all."""
-    text = render_page(table, cards)
+    text = render_page(found, cards)
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

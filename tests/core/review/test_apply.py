@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from labelnoise.core.dataset import Dataset
-from labelnoise.core.review.apply import Provenance, apply_decisions, as_written, undo_decisions
+from labelnoise.core.review.apply import (
+    Provenance,
+    apply_decisions,
+    as_written,
+    summary,
+    undo_decisions,
+)
 from labelnoise.core.review.decisions import Decision, Decisions
 from labelnoise.core.validation import InputError
 
@@ -161,3 +167,30 @@ def test_review_of_a_coco_file_proposes_a_folder_for_the_copy(tmp_path, monkeypa
     assert run(build_root, [*detect, "--show", "0"]) == 0
     assert run(build_root, ["segmentation", "review", "issues.csv", "--limit", "3"]) == 0
     assert capsys.readouterr().out.endswith("apply decisions.json --out corrected\n")
+
+
+def test_one_decision_about_a_region_changes_all_of_it_and_goes_back(tmp_path: Path) -> None:
+    data = Dataset(
+        name="zoo", given=np.array([0, 1, 0, 0, 2, 0], dtype=np.int8), class_names=("cat", "dog", "owl")
+    )
+    head = {"data_hash": data.content_hash()}
+    accept = Decision(2, "2", "cat", "accept", "dog", "one ear", region=((2, 2), (5, 1)))
+    keep = Decision(4, "4", "owl", "reject", "owl")
+    corrected, record = apply_decisions(data, made(accept, keep, **head), domain="pets")
+    assert corrected.given.tolist() == [0, 1, 1, 1, 2, 1]
+    assert corrected.given.dtype == np.int8
+    assert [(c.index, c.unit, c.note) for c in record.changes] == [(i, str(i), "one ear") for i in (2, 3, 5)]
+    assert summary(record) == {
+        "reviewed": 2, "changed": 3, "kept": 1, "before": data.content_hash(), "after": corrected.content_hash()
+    }  # fmt: skip
+    record.save(tmp_path / "r.json")
+    np.testing.assert_array_equal(
+        undo_decisions(corrected, Provenance.load(tmp_path / "r.json")).given, data.given
+    )
+    # A region that holds another label was edited, or the data were; nothing as long as a file says is made.
+    for region, sentence in (
+        (((1, 2), (5, 1)), "Row 1 has the label 'dog', the decision judged 'cat'"),
+        (((2, 2**60),), f"Row {2**60 + 1} was judged but there are 6 rows"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            apply_decisions(data, made(replace(accept, region=region), **head), domain="pets")

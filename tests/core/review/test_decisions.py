@@ -24,6 +24,7 @@ MADE = Decisions(
         Decision(3, "n<3>", "cat", "accept", "dog", "clear"),
         Decision(5, "n5", "cat", "reject", "cat"),
         Decision(6, "n6", "cat", "skip", "cat"),
+        Decision(9, "n9", "cat", "accept", "dog", region=((8, 3), (20, 1))),
     ),
 )
 
@@ -57,6 +58,11 @@ def test_other_files_are_refused_in_a_sentence(change: dict[str, Any], sentence:
         ({"verdict": "reject"}, "keeps the label .* and changes it to 'dog'"),
         ({"label": None}, "something else than text"),
         ({"index": 5}, "Row 5 is judged twice"),
+        ({"region": [[3, 3]]}, "Row 5 is judged twice"),
+        ({"index": 10}, "Row 10 is judged twice"),
+        ({"region": [[4, 1]]}, "about row 3, which its region lacks"),
+        ({"region": [[3, 0]]}, "odd region"),
+        ({"region": 7}, "odd region"),
     ],
 )
 def test_odd_decisions_are_refused_in_a_sentence(change: dict[str, Any], sentence: str) -> None:
@@ -91,3 +97,15 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
             InputError, match="cannot be read as JSON|holds no decisions|is not UTF-8|nested too deeply"
         ):
             Decisions.load(path)
+
+
+def test_files_of_the_first_version_are_read() -> None:
+    value = {**MADE.to_json(), "version": 1}
+    del value["decisions"][3]
+    assert [decision.runs for decision in Decisions.from_json(value).decisions] == [
+        ((3, 1),),
+        ((5, 1),),
+        ((6, 1),),
+    ]
+    # A reader of version 1 would overlook the region, so a file with one says 2.
+    assert MADE.to_json()["version"] == 2

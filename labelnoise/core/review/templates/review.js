@@ -8,7 +8,9 @@
   const doubt = (issue) => (measure === "p_wrong" ? issue.p_wrong ?? 0 : 1 - issue.quality);
   const WORDS = { accept: "accepted", reject: "kept", other: "other", skip: "skipped" };
   const LISTED = 400;
-  let verdicts = new Map(); // index -> {verdict, label, note}
+  const grouped = issues.some((issue) => issue.size > 1);
+  const units = `${header.unit_name}s`;
+  let verdicts = new Map(); // index -> {verdict, label, note, region}
   let history = []; // what `u` takes back: [index, what was there before]
   let shown = [];
   let current = 0;
@@ -30,11 +32,18 @@
       return false; // private windows keep nothing: the export still works
     }
   };
+  const known = new Map(issues.map((issue) => [issue.index, issue]));
+  // A verdict on other units than an entry has now says nothing about the entry.
+  const same = (issue, region) => JSON.stringify(region ?? []) === JSON.stringify(issue.region ?? []);
   const take = (entries) => {
-    const known = new Map(issues.map((issue) => [issue.index, issue]));
+    let left = 0;
     for (const [index, entry] of entries) {
-      if (known.has(index) && WORDS[entry.verdict] && classes.includes(entry.label)) verdicts.set(index, entry);
+      const issue = known.get(index);
+      if (issue && same(issue, entry.region) && WORDS[entry.verdict] && classes.includes(entry.label)) {
+        verdicts.set(index, entry);
+      } else left += 1;
     }
+    return left;
   };
   try {
     take(JSON.parse(localStorage.getItem(key) || "[]"));
@@ -64,7 +73,7 @@
     if (!issue) return;
     history.push([issue.index, verdicts.get(issue.index)]);
     const note = verdicts.get(issue.index)?.note ?? "";
-    verdicts.set(issue.index, { verdict, label: label ?? issue.given, note });
+    verdicts.set(issue.index, { verdict, label: label ?? issue.given, note, region: issue.region });
     const kept = store();
     const position = current;
     shown = filtered();
@@ -104,7 +113,8 @@
       .filter((issue) => verdicts.has(issue.index))
       .map((issue) => {
         const { verdict, label, note } = verdicts.get(issue.index);
-        return { index: issue.index, unit: issue.unit, given: issue.given, verdict, label, note: note ?? "" };
+        const made = { index: issue.index, unit: issue.unit, given: issue.given, verdict, label, note: note ?? "" };
+        return issue.region ? { ...made, region: issue.region } : made;
       }),
   });
   const exportAll = () => {
@@ -121,9 +131,11 @@
       const found = JSON.parse(await file.text());
       if (found.format !== "labelnoise-decisions") throw new Error("it holds no decisions");
       if (found.data_hash !== header.data_hash) throw new Error("it is about other data");
-      take(found.decisions.map((each) => [each.index, { verdict: each.verdict, label: each.label, note: each.note }]));
+      const left = take(
+        found.decisions.map(({ index, verdict, label, note, region }) => [index, { verdict, label, note, region }]),
+      );
       store();
-      refresh();
+      refresh(left ? ` ${left} decisions of that file are about units that are no entry here.` : "");
     } catch (error) {
       draw(` That file cannot be used: ${error.message}.`);
     }
@@ -144,6 +156,7 @@
       ["suggested", issue.suggested || "no opinion"],
       [measure === "p_wrong" ? "P(wrong)" : "doubt", number(doubt(issue))],
       ["kind", issue.kind],
+      ...(grouped ? [[units, issue.size.toLocaleString("en")]] : []),
     ]) {
       const pair = element("div");
       pair.append(element("span", name), element("strong", value));
@@ -193,7 +206,7 @@
     note.maxLength = 500;
     note.value = verdicts.get(issue.index)?.note ?? "";
     note.addEventListener("change", () => {
-      const entry = verdicts.get(issue.index) ?? { verdict: "skip", label: issue.given };
+      const entry = verdicts.get(issue.index) ?? { verdict: "skip", label: issue.given, region: issue.region };
       verdicts.set(issue.index, { ...entry, note: note.value });
       store();
       draw();
@@ -214,7 +227,10 @@
       const place = start + offset;
       const row = element("li", null, state(issue));
       row.append(element("span", WORDS[state(issue)] ?? "", "state"));
-      row.append(document.createTextNode(`${issue.rank}. ${issue.card.title}: ${issue.given} → ${issue.suggested || "?"}`));
+      const size = grouped ? ` (${issue.size.toLocaleString("en")})` : "";
+      row.append(
+        document.createTextNode(`${issue.rank}. ${issue.card.title}: ${issue.given} → ${issue.suggested || "?"}${size}`),
+      );
       row.setAttribute("aria-current", String(place === current));
       row.addEventListener("click", () => {
         current = place;
@@ -228,13 +244,15 @@
     at("progress").value = verdicts.size;
     at("done").textContent = `${verdicts.size} of ${issues.length} decided, ${shown.length} shown.${message}`;
   };
-  const refresh = () => {
+  const refresh = (message) => {
     shown = filtered();
     current = 0;
-    draw();
+    draw(typeof message === "string" ? message : "");
   };
 
-  at("title").textContent = `${header.dataset}: ${issues.length} label issues`;
+  const total = issues.reduce((sum, issue) => sum + issue.size, 0);
+  at("title").textContent =
+    `${header.dataset}: ${issues.length} label issues` + (grouped ? ` about ${total.toLocaleString("en")} ${units}` : "");
   const count = header.expected
     ? ` Expected wrong: ${header.expected[0].toFixed(0)} [${header.expected[1].toFixed(0)}, ${header.expected[2].toFixed(0)}] of ${header.n_labelled}.`
     : "";
