@@ -300,7 +300,7 @@ TARGETS = [
         dsb,
         _function("dsb2018", "read_dsb2018"),
         (f"{_SEG}.dsb2018:read_dsb2018",),
-        ("segmentation:DSB2018",),
+        ("segmentation:DSB2018", "segmentation:DSB2018-half"),
         use=_USE,
     ),
     Target(
