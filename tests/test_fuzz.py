@@ -24,7 +24,7 @@ from fuzz.target import Tally, Target, attempt, input_of  # noqa: E402
 from fuzz.targets import TARGETS  # noqa: E402
 
 #: Inputs of each target here; the command runs 20,000.
-INPUTS, STRUCTURED = 50, 8
+INPUTS, STRUCTURED = 30, 5
 
 #: Public functions called read... or load... that read no file of a user.
 NO_READERS = {

@@ -18,14 +18,7 @@ from labelnoise.core.issues import IssueTable
 from labelnoise.core.review.decisions import Decision, Decisions
 
 #: Folders and files.
-NAMES = [
-    "a b",
-    "üñ🙂 e\u0301",
-    "new\nline\ttab",
-    "[red]x[",
-    "\x1b[31m\x9b2J",
-    "-x--out'\"`$(x);&|,*?",
-]
+NAMES = ["new\nline ü🙂 e\u0301", "[red]x[ \x1b[31m\x9b2J", "-x--out'\"`$(x);&|,*? a"]
 #: Classes and ids.
 LABELS = (
     *("cat", "new\nline", 'com,ma;"quote"', "<script>alert(1)</script>", "\x1b[31mred\x07"),
@@ -145,11 +138,11 @@ def test_detect_review_apply(domain: str, name: str, tmp_path: Path, capsys: Any
 
 
 @pytest.mark.parametrize("domain", MAKERS)
-@pytest.mark.parametrize("name", ["\x1b[31mred", "a\nb", "[/]", "\x9b2J", "a\x00b", "x" * 300])
+@pytest.mark.parametrize("name", ["\x1b[31m[/]", "a\nb\x9b2J", "a\x00b", "x" * 300])
 def test_what_is_not_there_is_said_in_one_harmless_line(
     domain: str, name: str, tmp_path: Path, capsys: Any
 ) -> None:
-    for source in (name, f"{tmp_path}/{name}", f"{tmp_path}/{name}.csv", f"{tmp_path}/{name}.json"):
+    for source in (name, f"{tmp_path}/{name}.csv"):
         assert main([domain, "detect", source, "--out", str(tmp_path / "i.csv")]) == 2
         out, err = capsys.readouterr()
         assert out == ""

@@ -53,7 +53,7 @@ def test_changed_entities_take_the_form_of_the_others(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("nonsense", "Line 2 of .* is not JSON"),
+        ("nonsense", "Line 2 of .* cannot be read as JSON"),
         ('{"label": []}', "Line 2 of .* has no 'text'"),
         ('{"text": "ab", "label": [[0, 5, "X"]]}', "span 0 to 5 is not within its 2"),
         ('{"text": "abc", "label": [[0, 2, "X"], [1, 3, "Y"]]}', "overlap at character 1"),
