@@ -6,6 +6,7 @@ histograms of the digits in which the cuts are sought.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -253,6 +254,8 @@ def _disputed(partition: Partition, found: _Checked) -> tuple[Passes, NDArray[np
 
 
 def _look(partition: Partition, found: _Checked, search: CutSearch) -> tuple[NDArray[Any], ...]:
+    # Threads are handed the same object, and each fills it.
+    search = copy.deepcopy(search)
     passes, flags = _disputed(partition, found)
     search.add(passes.again("cuts"), flags, DISPUTED)
     return search.partial()

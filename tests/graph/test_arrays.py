@@ -104,7 +104,7 @@ SPARSE = {
         ({"groups": list("abcd")}, "groups holds"),
         ({"train_mask": np.array([True, False])}, "train_mask has shape"),
         ({"train_mask": np.array([0, 1, 2, 0])}, "True or False"),
-        ({"meta": "not json"}, "meta is not JSON"),
+        ({"meta": "not json"}, "meta cannot be read as JSON"),
         ({"meta": "[1]"}, "meta is not a JSON object"),
         ({**SPARSE, "x_indices": None}, "x_indices is missing"),
         ({**SPARSE, "x_indices": np.array([0, 9])}, "sparse"),
