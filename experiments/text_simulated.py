@@ -28,8 +28,9 @@ from labelnoise.text.dataset import TextDataset, entity_noise
 from labelnoise.text.encoder import encode_tokens
 from labelnoise.text.evaluation import entity_report
 from labelnoise.text.fit import fitted
-from labelnoise.text.tagger import Tagger, best_tags
+from labelnoise.text.tagger import Tagger
 from labelnoise.text.token_noise import class_dependent
+from labelnoise.text.viterbi import best_tags
 
 KINDS = ("clean", "real", "class-dependent", "fitted")
 SHOWN = ("entity_noise", "consistency", "wrong_tags", "f1", "auroc", "average_precision")
