@@ -13,11 +13,13 @@ those already there are not repeated.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from resumed import resumed
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # figures are for one thread
 
@@ -136,26 +138,15 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--cpu-minutes", type=float, default=5)
     chosen = parser.parse_args()
-    text = chosen.json.read_text(encoding="utf-8") if chosen.json.exists() else ""
-    done = [json.loads(line) for line in text.splitlines()]
+    data = cache(quartered)
+    cells = [
+        (drawn, row, int(seed), chosen.epochs)
+        for seed in chosen.seeds.split(",")
+        for drawn in chosen.drawn.split(",")
+        for row in chosen.rows.split(",")
+    ]
     keys = ("drawn", "row", "seed", "epochs")
-    there = {tuple(line[key] for key in keys) for line in done}
-    data = None
-    for seed in [int(v) for v in chosen.seeds.split(",")]:
-        for drawn in chosen.drawn.split(","):
-            for row in chosen.rows.split(","):
-                if (
-                    drawn,
-                    row,
-                    seed,
-                    chosen.epochs,
-                ) in there or time.process_time() > 60 * chosen.cpu_minutes:
-                    continue
-                data = quartered() if data is None else data
-                line = run_once(data, drawn, row, seed, chosen.epochs)
-                done.append(line)
-                with chosen.json.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(line) + "\n")
+    done = resumed(chosen.json, keys, cells, lambda *cell: run_once(data(), *cell), chosen.cpu_minutes)
     for drawn, row in sorted({(line["drawn"], line["row"]) for line in done}):
         lines = [line for line in done if (line["drawn"], line["row"]) == (drawn, row)]
         values = " ".join(f"{line['mean_iou']:.3f}" for line in lines)

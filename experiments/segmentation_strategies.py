@@ -12,14 +12,15 @@ Every run is one line of the file; those already there are not repeated.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # figures are for one thread
 
+from resumed import resumed
 from segmentation_annotators import quartered
 
 ROWS = (
@@ -134,26 +135,15 @@ def main() -> None:
         affinity(chosen.affinity)
     if chosen.json is None:
         return
-    text = chosen.json.read_text(encoding="utf-8") if chosen.json.exists() else ""
-    done = [json.loads(line) for line in text.splitlines()]
+    data = cache(quartered)
+    cells = [
+        (noise, row, int(seed), chosen.epochs)
+        for seed in chosen.seeds.split(",")
+        for noise in chosen.noises.split(",")
+        for row in chosen.rows.split(",")
+    ]
     keys = ("noise", "row", "seed", "epochs")
-    there = {tuple(line[key] for key in keys) for line in done}
-    data = None
-    for seed in [int(v) for v in chosen.seeds.split(",")]:
-        for noise in chosen.noises.split(","):
-            for row in chosen.rows.split(","):
-                if (
-                    noise,
-                    row,
-                    seed,
-                    chosen.epochs,
-                ) in there or time.process_time() > 60 * chosen.cpu_minutes:
-                    continue
-                data = quartered() if data is None else data
-                line = run_once(data, noise, row, seed, chosen.epochs)
-                done.append(line)
-                with chosen.json.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(line) + "\n")
+    done = resumed(chosen.json, keys, cells, lambda *cell: run_once(data(), *cell), chosen.cpu_minutes)
     for noise, row in sorted({(line["noise"], line["row"]) for line in done}):
         lines = [line for line in done if (line["noise"], line["row"]) == (noise, row)]
         values = " ".join(f"{line['mean_iou']:.3f}" for line in lines)

@@ -12,8 +12,9 @@ from labelnoise.audio.dataset import AudioDataset
 from labelnoise.audio.evaluation import average_precision, lwlrap
 from labelnoise.core.domain import score_row
 from labelnoise.core.random import generator
+from labelnoise.core.split_labels import checked_splits, labels_of_splits
 from labelnoise.core.trained import Trained
-from labelnoise.core.validation import NO_LABEL, InputError, choose
+from labelnoise.core.validation import InputError, choose
 
 __all__ = [
     "Splits",
@@ -84,7 +85,7 @@ def clip_splits(
             raise InputError(
                 "This data set publishes its splits, so that none is drawn from verified clips; use 'any'."
             )
-        return _checked(dataset, published)
+        return checked_splits(published, dataset.n_clips, "clip")
     recordings = dataset.recording_codes()
     spoken_for = np.any([*published.values(), np.zeros(dataset.n_clips, dtype=bool)], axis=0)
     free = (dataset.given >= 0).reshape(dataset.n_clips, -1).any(axis=1)
@@ -105,7 +106,9 @@ def clip_splits(
     rest = free & ~dealt
     place[rest & ~np.isin(recordings, recordings[place > 0])] = 0
     masks = {**{name: place == index for index, name in enumerate(missing)}, **published}
-    return _checked(dataset, {name: masks[name] for name in _PUBLISHED if masks[name].any()})
+    return checked_splits(
+        {name: masks[name] for name in _PUBLISHED if masks[name].any()}, dataset.n_clips, "clip"
+    )
 
 
 def split_labels(
@@ -143,24 +146,9 @@ def split_labels(
     >>> {name: int((labels >= 0).sum()) for name, labels in split_labels(events())[1].items()}
     {'train': 181, 'validation': 60, 'test': 59}
     """
-    choose(validation_labels, ("noisy", "clean"), "kind of validation labels")
-    masks = clip_splits(dataset, seed) if splits is None else _checked(dataset, splits)
-    source = dict.fromkeys(_PUBLISHED, dataset.given)
-    if dataset.true is not None:
-        source["test"] = dataset.true
-    if validation_labels == "clean":
-        if dataset.true is None:
-            raise InputError(
-                "Clean validation needs the true labels, which these clips do not have; use 'noisy'."
-            )
-        source["validation"] = dataset.true
-    found = {
-        name: np.where(unit_mask(dataset, mask), source[name], NO_LABEL).astype(np.int64)
-        for name, mask in masks.items()
-    }
-    if not (found["train"] >= 0).any():
-        raise InputError("No training clip carries a label; widen the training split or give labels.")
-    return masks, found
+    masks = clip_splits(dataset, seed) if splits is None else checked_splits(splits, dataset.n_clips, "clip")
+    units = {name: unit_mask(dataset, mask) for name, mask in masks.items()}
+    return masks, labels_of_splits(dataset, units, validation_labels, "clip")
 
 
 def shared_recordings(dataset: AudioDataset, splits: Splits) -> dict[tuple[str, str], int]:
@@ -179,7 +167,7 @@ def shared_recordings(dataset: AudioDataset, splits: Splits) -> dict[tuple[str, 
     >>> shared_recordings(data, {"train": first, "test": ~first})
     {('train', 'test'): 1}
     """
-    masks = _checked(dataset, splits)
+    masks = checked_splits(splits, dataset.n_clips, "clip")
     codes = dataset.recording_codes()
     names = list(masks)
     return {
@@ -295,27 +283,3 @@ def _deal(
     for recording in order[split[order] < 0].tolist():
         give(recording, wanted_clips)
     return split[member_of]
-
-
-def _checked(dataset: AudioDataset, splits: Splits) -> dict[str, NDArray[np.bool_]]:
-    """Masks by name, of the right shape and without overlap."""
-    found: dict[str, NDArray[np.bool_]] = {}
-    taken = np.zeros(dataset.n_clips, dtype=bool)
-    for name, mask in splits.items():
-        choose(name, _PUBLISHED, "split")
-        array = np.asarray(mask)
-        if array.dtype != bool or array.shape != (dataset.n_clips,):
-            raise InputError(
-                f"The split {name!r} is {array.dtype} of shape {array.shape}; "
-                f"{dataset.n_clips} booleans, one per clip, are needed."
-            )
-        if (taken & array).any():
-            raise InputError(
-                f"The split {name!r} shares {int((taken & array).sum())} clip(s) with another; "
-                "each clip goes to one split."
-            )
-        taken |= array
-        found[name] = array
-    if "train" not in found:
-        raise InputError(f"splits names {', '.join(found) or 'none'}; 'train' is needed.")
-    return found

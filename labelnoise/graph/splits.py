@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from labelnoise.core.domain import score_row
 from labelnoise.core.random import generator
+from labelnoise.core.split_labels import checked_splits, labels_of_splits
 from labelnoise.core.trained import Trained
-from labelnoise.core.validation import NO_LABEL, InputError, choose
+from labelnoise.core.validation import InputError
 from labelnoise.graph.dataset import GraphDataset
 
 __all__ = ["Splits", "node_splits", "split_info", "split_labels", "split_scores"]
@@ -46,7 +47,7 @@ def node_splits(dataset: GraphDataset, seed: int = 0) -> dict[str, NDArray[np.bo
         named = {
             name: dataset.masks[mask].astype(bool) for name, mask in _MASKS.items() if mask in dataset.masks
         }
-        return _checked(dataset, named)
+        return checked_splits(named, dataset.n_nodes, "node")
     if not dataset.labelled.any():
         raise InputError("No node carries a label; there is nothing to train on.")
     rng = generator(seed, "graph splits")
@@ -80,21 +81,8 @@ def split_labels(
     >>> {name: int((labels >= 0).sum()) for name, labels in split_labels(papers())[1].items()}
     {'train': 903, 'validation': 300, 'test': 297}
     """
-    choose(validation_labels, ("noisy", "clean"), "kind of validation labels")
-    masks = node_splits(dataset, seed) if splits is None else _checked(dataset, splits)
-    labels = dict.fromkeys(_MASKS, dataset.given)
-    if dataset.true is not None:
-        labels["test"] = dataset.true
-    if validation_labels == "clean":
-        if dataset.true is None:
-            raise InputError(
-                "Clean validation needs the true labels, which this graph does not have; use 'noisy'."
-            )
-        labels["validation"] = dataset.true
-    found = {name: np.where(mask, labels[name], NO_LABEL).astype(np.int64) for name, mask in masks.items()}
-    if not (found["train"] >= 0).any():
-        raise InputError("No training node carries a label; widen the training split or give labels.")
-    return masks, found
+    masks = node_splits(dataset, seed) if splits is None else checked_splits(splits, dataset.n_nodes, "node")
+    return masks, labels_of_splits(dataset, masks, validation_labels, "node")
 
 
 def split_info(splits: Splits | None, seed: int) -> dict[str, Any]:
@@ -125,27 +113,3 @@ def split_scores(dataset: GraphDataset, trained: Trained) -> list[dict[str, Any]
         return [score_row(dataset, trained, "all", np.ones(dataset.n_nodes, dtype=bool))]
     masks = node_splits(dataset, trained.info["split_seed"])
     return [score_row(dataset, trained, name, mask) for name, mask in masks.items()]
-
-
-def _checked(dataset: GraphDataset, splits: Mapping[str, NDArray[np.bool_]]) -> dict[str, NDArray[np.bool_]]:
-    """Masks by name, of the right shape and without overlap."""
-    found: dict[str, NDArray[np.bool_]] = {}
-    taken = np.zeros(dataset.n_nodes, dtype=bool)
-    for name, mask in splits.items():
-        choose(name, _MASKS, "split")
-        array = np.asarray(mask)
-        if array.dtype != bool or array.shape != (dataset.n_nodes,):
-            raise InputError(
-                f"The split {name!r} is {array.dtype} of shape {array.shape}; "
-                f"{dataset.n_nodes} booleans are needed."
-            )
-        if (taken & array).any():
-            raise InputError(
-                f"The split {name!r} shares {int((taken & array).sum())} node(s) with another; "
-                "each node goes to one split."
-            )
-        taken |= array
-        found[name] = array
-    if "train" not in found:
-        raise InputError(f"splits names {', '.join(found) or 'none'}; 'train' is needed.")
-    return found
