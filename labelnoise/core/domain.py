@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     from labelnoise.core.review.entries import Entries
     from labelnoise.core.review.samples import Mark, SampleSet, Suggestions
 
-__all__ = ["DatasetInfo", "Domain", "data_root", "domain_names", "get_domain", "score_row"]
+__all__ = [
+    "DatasetInfo",
+    "Domain",
+    "data_root",
+    "domain_names",
+    "get_domain",
+    "local_source",
+    "local_sources",
+    "score_row",
+]
 
 ENTRY_POINT_GROUP = "labelnoise.domains"
 
@@ -269,6 +278,41 @@ def data_root(domain: str) -> Path | None:
         return None
     folder = Path(base) / domain
     return folder if folder.is_dir() else None
+
+
+def local_source(domain: str, source: str) -> str:
+    """Where a data set given as a relative path lies: here, or else below the domain's local data sets.
+
+    What is no path of several parts, or is not there either, comes back as it is.
+
+    Examples
+    --------
+    >>> local_source("graph", "Cora"), local_source("graph", "no such folder/mine.npz")
+    ('Cora', 'no such folder/mine.npz')
+    """
+    path, root = Path(source), data_root(domain)
+    if root is None or len(path.parts) < 2 or path.exists() or not (root / path).exists():
+        return source
+    return str(root / path)
+
+
+def local_sources(domain: str, pattern: str) -> list[str]:
+    """Local data sets of a domain by a pattern such as ``real-noise/*``, as paths below its folder, sorted.
+
+    Examples
+    --------
+    >>> local_sources("graph", "no such folder/*")
+    []
+    """
+    root = data_root(domain)
+    if root is None:
+        return []
+    if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
+        raise InputError(
+            f"The pattern {pattern!r} leaves the folder of local data sets; give one below {str(root)!r}."
+        )
+    found = (path for path in root.glob(pattern) if not path.name.startswith("."))
+    return sorted(path.relative_to(root).as_posix() for path in found)
 
 
 def domain_names() -> list[str]:

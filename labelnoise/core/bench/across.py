@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from labelnoise.core.bench.gains import share_of_gap
-from labelnoise.core.bench.grid import MATCHED_NOISE, OWN_NOISE
+from labelnoise.core.bench.grid import MATCHED_NOISE, OWN_NOISE, REAL_FOLDER
 from labelnoise.core.bench.measures import DETECT, HEADLINE, MEASURES, TRAIN
 from labelnoise.core.bench.training import CEILING
 from labelnoise.core.domain import get_domain
@@ -124,6 +124,8 @@ def _real(part: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _from_people(domain: str, dataset: str) -> bool | None:
     """Whether a data set's own noise was made by people or tools at work, not generated; None if that is unknown."""
+    if dataset.startswith(f"{REAL_FOLDER}/"):
+        return True
     try:
         info = get_domain(domain).datasets().get(dataset)
     except InputError:

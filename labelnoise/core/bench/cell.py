@@ -25,7 +25,7 @@ from labelnoise.core.bench.store import SCHEMA_VERSION
 from labelnoise.core.bench.training import TRIVIAL_TRAINERS, test_scores, train
 from labelnoise.core.dataset import Dataset, hash_arrays
 from labelnoise.core.detection import Detection
-from labelnoise.core.domain import Domain, get_domain
+from labelnoise.core.domain import Domain, get_domain, local_source
 from labelnoise.core.evaluation import detection_metrics, reliability_bins
 from labelnoise.core.truth import blind, realised_transition
 from labelnoise.core.validation import InputError
@@ -87,7 +87,7 @@ def code_fingerprint(domain: str) -> str:
 
 @lru_cache(maxsize=2)
 def _clean_data(domain: str, dataset: str) -> tuple[Dataset, str]:
-    loaded = _domain_of(domain).load(dataset)
+    loaded = _domain_of(domain).load(local_source(domain, dataset))
     return loaded, data_hash(loaded)
 
 

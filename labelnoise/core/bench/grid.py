@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,7 +15,7 @@ from typing import Any
 from labelnoise.core.bench.baselines import TRIVIAL
 from labelnoise.core.bench.measures import DETECT, TRAIN
 from labelnoise.core.bench.training import CEILING, PLAIN, TRIVIAL_TRAINERS
-from labelnoise.core.domain import get_domain
+from labelnoise.core.domain import get_domain, local_sources
 from labelnoise.core.reading import read_text
 from labelnoise.core.validation import InputError, as_rate, choose
 
@@ -22,6 +23,7 @@ __all__ = [
     "GRIDS",
     "MATCHED_NOISE",
     "OWN_NOISE",
+    "REAL_FOLDER",
     "Cell",
     "Grid",
     "canonical_json",
@@ -33,6 +35,11 @@ __all__ = [
 
 #: The grids that ship with the package.
 GRIDS = ("quick", "full", "real")
+
+log = logging.getLogger("labelnoise.bench")
+
+#: Where one's own data sets with real wrong labels lie below a modality's local folder, for the grid "real".
+REAL_FOLDER = "real-noise"
 
 #: The noise kind of a data set that brings its own wrong labels together with the truth.
 OWN_NOISE = "own"
@@ -256,7 +263,8 @@ def parse_grid(raw: Mapping[str, Any], *, where: str = "the grid") -> Grid:
 
     A block names ``methods`` (detectors), ``trainers`` or both; each kind brings its own trivial rows. Options in
     ``plain_training`` are those of plain training, on given and on true labels, so that it can be made to cost what the
-    block's trainers cost.
+    block's trainers cost. A data set is a name, a path, or a pattern with ``*`` for what lies below
+    ``$LABELNOISE_DATA/<domain>``.
 
     Examples
     --------
@@ -292,7 +300,7 @@ def parse_grid(raw: Mapping[str, Any], *, where: str = "the grid") -> Grid:
                 chosen += [(task, name, dict(budget.get(name, {}))) for name in trivial]
                 asked = [(task, *method) for method in _methods(entries, key, place)]
                 chosen += [method for method in asked if method not in chosen]
-        for dataset in datasets:
+        for dataset in _present(domain, datasets):
             for kind, rate, noise_options in _noises(noise, place):
                 for seed in _seeds(common if seeds is None else seeds, place):
                     for task, method, method_options in chosen:
@@ -319,6 +327,17 @@ def parse_grid(raw: Mapping[str, Any], *, where: str = "the grid") -> Grid:
             f"{where} holds no cell; add at least one block with a data set, a noise and a method."
         )
     return Grid(name, tuple(sorted(cells.values(), key=_data_first)))
+
+
+def _present(domain: str, datasets: list[Any]) -> list[str]:
+    """The data sets of a block; a pattern stands for those of the local folder that fit it, none if there are none."""
+    names: list[str] = []
+    for name in map(str, datasets):
+        found = local_sources(domain, name) if "*" in name else [name]
+        if not found:
+            log.info("%s: no data set fits %r in $LABELNOISE_DATA/%s; left out", domain, name, domain)
+        names += found
+    return names
 
 
 def _data_first(cell: Cell) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from labelnoise.core.bench.cell import code_fingerprint, data_hash, failed_recor
 from labelnoise.core.bench.grid import Grid, digest, validate_grid
 from labelnoise.core.bench.store import SCHEMA_VERSION, Store
 from labelnoise.core.bench.worker import Workers, run_isolated
-from labelnoise.core.domain import get_domain
+from labelnoise.core.domain import get_domain, local_source
 from labelnoise.core.progress import track
 from labelnoise.core.validation import InputError
 
@@ -39,7 +39,10 @@ def make_tasks(grid: Grid) -> list[dict[str, Any]]:
         source = (cell.domain, cell.dataset)
         if source not in hashes:
             try:
-                hashes[source] = data_hash(get_domain(cell.domain).load(cell.dataset)), None
+                hashes[source] = (
+                    data_hash(get_domain(cell.domain).load(local_source(*source))),
+                    None,
+                )
             except Exception as error:
                 reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
                 hashes[source] = None, f"The data set {cell.dataset!r} cannot be loaded: {reason}"

@@ -13,6 +13,7 @@ from labelnoise.core.bench.grid import (
     parse_grid,
     validate_grid,
 )
+from labelnoise.core.domain import local_source
 from labelnoise.core.validation import InputError
 
 BLOCK = {"domain": "fake", "datasets": ["disc"], "noise": ["own"], "methods": ["strong"]}
@@ -130,3 +131,28 @@ def test_built_in_grids_parse_and_have_at_least_three_seeds(name):
     assert grid.name == name
     assert len({cell.seed for cell in grid.cells}) >= 3
     assert {"flag-nothing", "random", "oracle"} <= {cell.method for cell in grid.cells}
+
+
+def test_a_pattern_stands_for_local_data_sets_and_a_path_below_the_local_folder_is_found(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("LABELNOISE_DATA", str(tmp_path))
+    folder = tmp_path / "fake" / "real-noise"
+    folder.mkdir(parents=True)
+    for name in ("b.npz", "a.npz", ".hidden"):
+        (folder / name).touch()
+    grid = parse_grid(
+        {"name": "g", "seeds": 1, "block": [{**BLOCK, "datasets": ["real-noise/*", "disc", "none/*"]}]}
+    )
+    assert {cell.dataset for cell in grid.cells} == {"real-noise/a.npz", "real-noise/b.npz", "disc"}
+    assert local_source("fake", "real-noise/a.npz") == str(folder / "a.npz")
+    assert local_source("fake", "real-noise/c.npz") == "real-noise/c.npz"
+    assert local_source("fake", "a.npz") == "a.npz"
+
+
+@pytest.mark.parametrize("pattern", ["../*", "/*"])
+def test_a_pattern_stays_in_the_local_folder(pattern, tmp_path, monkeypatch):
+    monkeypatch.setenv("LABELNOISE_DATA", str(tmp_path))
+    (tmp_path / "fake").mkdir()
+    with pytest.raises(InputError, match="leaves the folder"):
+        parse_grid({"name": "g", "seeds": 1, "block": [{**BLOCK, "datasets": [pattern]}]})
