@@ -15,7 +15,7 @@ from typing import Any
 from labelnoise.core.bench.baselines import TRIVIAL
 from labelnoise.core.bench.measures import DETECT, TRAIN
 from labelnoise.core.bench.training import CEILING, PLAIN, TRIVIAL_TRAINERS
-from labelnoise.core.domain import get_domain, local_sources
+from labelnoise.core.domain import get_domain, local_source, local_sources
 from labelnoise.core.reading import read_text
 from labelnoise.core.validation import InputError, as_rate, choose
 
@@ -365,7 +365,7 @@ def validate_grid(grid: Grid) -> None:
         datasets = domain.datasets()
         cells = [cell for cell in grid.cells if cell.domain == name]
         for source in dict.fromkeys(cell.dataset for cell in cells):
-            if not Path(source).exists():
+            if not Path(local_source(name, source)).exists():
                 choose(source, datasets, f"{name} data set")
         for kind in dict.fromkeys(cell.noise for cell in cells):
             choose(kind, [OWN_NOISE, MATCHED_NOISE, *domain.noises], f"{name} noise kind")

@@ -145,6 +145,7 @@ def test_a_pattern_stands_for_local_data_sets_and_a_path_below_the_local_folder_
         {"name": "g", "seeds": 1, "block": [{**BLOCK, "datasets": ["real-noise/*", "disc", "none/*"]}]}
     )
     assert {cell.dataset for cell in grid.cells} == {"real-noise/a.npz", "real-noise/b.npz", "disc"}
+    validate_grid(grid)
     assert local_source("fake", "real-noise/a.npz") == str(folder / "a.npz")
     assert local_source("fake", "real-noise/c.npz") == "real-noise/c.npz"
     assert local_source("fake", "a.npz") == "a.npz"
