@@ -42,7 +42,9 @@ def tag_probs(dataset: TextDataset, seed: int = 0, *, folds: int = 5, epochs: in
         if not len(held):
             continue
         rows = np.flatnonzero((split != fold) & has)
-        model = fit_sparse_softmax(words, targets, seed=seed + fold, epochs=epochs, rate=0.3, rows=rows)
+        # Sentences without a tag are in no fold (-1) and come last.
+        own_seed = seed + (fold if fold >= 0 else folds)
+        model = fit_sparse_softmax(words, targets, seed=own_seed, epochs=epochs, rate=0.3, rows=rows)
         probs[held] = model.predict(words[held])
     return probs
 
