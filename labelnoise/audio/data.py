@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from labelnoise.audio.embedded import EVENTS, events
 from labelnoise.audio.public import PUBLIC
 from labelnoise.core.domain import DatasetInfo
 from labelnoise.core.download import cache_root
+from labelnoise.core.named_sets import check_root, folded, unknown_name
 from labelnoise.core.validation import InputError
 
 __all__ = ["DATASETS", "load_audio"]
@@ -51,23 +51,18 @@ def load_audio(source: str, *, root: Path | None = None) -> AudioDataset:
     labelnoise.core.validation.InputError: Unknown clips 'event'. Choose one of: ... Did you mean 'events'?
     """
     path = Path(source)
-    name = _NAMES.get(_folded(source))
+    name = _NAMES.get(folded(source))
     own = path.suffix.lower() == ".csv" or len(path.parts) > 1 or any(path.glob("*.csv"))
     if own or (name is None and path.is_dir()):
         from labelnoise.audio.files import read_clips
 
         return read_clips(path)
     if name is None:
-        near = difflib.get_close_matches(_folded(source), _NAMES, n=1)
-        hint = f" Did you mean {_NAMES[near[0]]!r}?" if near else ""
-        raise InputError(
-            f"Unknown clips {source!r}. Choose one of: {', '.join(DATASETS)}; or give a path to your own.{hint}"
-        )
+        raise unknown_name(source, "clips", DATASETS, _NAMES)
     if name == EVENTS.name:
         return events()
     item = PUBLIC[name]
-    if root is not None and not Path(root).is_dir():
-        raise InputError(f"The folder {str(root)!r} does not exist; name one that holds data sets, or none.")
+    check_root(root)
     bases = [*([Path(root)] if root is not None else []), cache_root() / "audio"]
     for base in bases:
         for folder, marker in item.places:
@@ -80,8 +75,4 @@ def load_audio(source: str, *, root: Path | None = None) -> AudioDataset:
     )
 
 
-def _folded(name: str) -> str:
-    return name.strip().lower().replace("_", "-").replace(" ", "-")
-
-
-_NAMES: Mapping[str, str] = {_folded(name): name for name in DATASETS}
+_NAMES: Mapping[str, str] = {folded(name): name for name in DATASETS}

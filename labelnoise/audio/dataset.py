@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from labelnoise.audio.decode import LazyAudio
 from labelnoise.core.dataset import Dataset
+from labelnoise.core.made_ids import MadeIds
 from labelnoise.core.validation import InputError, as_multilabel
 
 __all__ = ["PRESENCE", "AudioDataset", "TagIds"]
@@ -273,8 +274,8 @@ class AudioDataset(Dataset):
         return matrix
 
 
-class TagIds:
-    """Names of (clip, tag) pairs, ``file#tag``; behaves as an array of text whose entries are made when read."""
+class TagIds(MadeIds):
+    """Names of (clip, tag) pairs, ``file#tag``, made when read."""
 
     def __init__(self, data: AudioDataset) -> None:
         self._data = data
@@ -282,21 +283,7 @@ class TagIds:
     def __len__(self) -> int:
         return self._data.n_units
 
-    def __getitem__(self, index: Any) -> Any:
-        one = np.ndim(index) == 0 and not isinstance(index, slice)
-        key = np.asarray(index) if isinstance(index, list | tuple) else index
-        if isinstance(key, slice):
-            units = np.arange(*key.indices(len(self)))
-        elif isinstance(key, np.ndarray) and key.dtype == bool:
-            units = np.flatnonzero(key)
-        else:
-            units = np.atleast_1d(np.asarray(key, dtype=np.int64))
-        if units.size and (units.min() < -len(self) or units.max() >= len(self)):
-            raise IndexError(f"Unit {int(units.max())} is beyond the last, {len(self) - 1}.")
-        clips, tags = np.divmod(units % len(self), len(self._data.tag_names))
+    def named(self, units: NDArray[np.int64]) -> list[str]:
+        clips, tags = np.divmod(units, len(self._data.tag_names))
         files, names = self._data.files, self._data.tag_names
-        made = [f"{files[clip]}#{names[tag]}" for clip, tag in zip(clips.tolist(), tags.tolist())]
-        return made[0] if one else np.array(made, dtype=object)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return np.asarray(self[:], dtype=dtype)
+        return [f"{files[clip]}#{names[tag]}" for clip, tag in zip(clips.tolist(), tags.tolist())]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from labelnoise.core.bench.baselines import TRIVIAL_DETECTORS
 from labelnoise.core.registry import Entry, Registry
 
 __all__ = ["DETECTORS"]
@@ -32,18 +33,5 @@ DETECTORS.add(
         hurts="Flags too many where classes have few clips: F1 .785 / .682 there.",
         calibrated=False,
     ),
-    Entry(
-        "flag-nothing",
-        "labelnoise.core.bench.baselines:flag_nothing",
-        "Trust every label.",
-        "this project: what a metric gives for doing nothing",
-        calibrated=False,
-    ),
-    Entry(
-        "random",
-        "labelnoise.core.bench.baselines:flag_randomly",
-        "Ranks labels at random and flags half of them.",
-        "this project: what a metric gives for chance",
-        calibrated=False,
-    ),
+    *TRIVIAL_DETECTORS,
 )

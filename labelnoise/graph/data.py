@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 
 from labelnoise.core.domain import DatasetInfo
 from labelnoise.core.download import LOCK_NAME, cache_root, fetch
+from labelnoise.core.named_sets import check_root, folded, unknown_name
 from labelnoise.core.validation import InputError
 from labelnoise.graph.checksums import SHA256
 from labelnoise.graph.dataset import GraphDataset
@@ -69,16 +69,11 @@ def load_graph(source: str, *, root: Path | None = None) -> GraphDataset:
     own_folder = path.is_dir() and any((path / f"nodes{ending}").is_file() for ending in ENDINGS)
     if path.is_file() or own_folder or path.suffix.lower() in ENDINGS:
         return read_graph(path)
-    name = _NAMES.get(_folded(source))
+    name = _NAMES.get(folded(source))
     if name is None:
         if path.is_dir() or len(path.parts) > 1:
             return read_graph(path)
-        near = difflib.get_close_matches(_folded(source), _NAMES, n=1)
-        hint = f" Did you mean {_NAMES[near[0]]!r}?" if near else ""
-        raise InputError(
-            f"Unknown graph {source!r}. Choose one of: {', '.join(DATASETS)}; "
-            f"or give a path to your own.{hint}"
-        )
+        raise unknown_name(source, "graph", DATASETS, _NAMES)
     if name in _EMBEDDED:
         return _EMBEDDED[name]()
     public = PUBLIC[name]
@@ -130,10 +125,7 @@ def check_detectable(dataset: GraphDataset) -> None:
 def _locate(public: PublicGraph, root: Path | None) -> tuple[Path, str]:
     """The folder that holds all raw files, and what is known of their integrity."""
     if root is not None:
-        if not Path(root).is_dir():
-            raise InputError(
-                f"The folder {str(root)!r} does not exist; name one that holds data sets, or none."
-            )
+        check_root(root)
         local = Path(root) / public.folder / "raw"
         if all((local / file).is_file() for file in public.files):
             return local, "local files, not checked"
@@ -148,12 +140,8 @@ def _locate(public: PublicGraph, root: Path | None) -> tuple[Path, str]:
     return folder, f"SHA-256 as recorded at the first download in {base / LOCK_NAME} (none is published)"
 
 
-def _folded(name: str) -> str:
-    return name.strip().lower().replace("_", "-").replace(" ", "-")
-
-
 #: Names and aliases, folded, to names.
 _NAMES: Mapping[str, str] = {
-    **{_folded(alias): name for name, graph in PUBLIC.items() for alias in graph.aliases},
-    **{_folded(name): name for name in DATASETS},
+    **{folded(alias): name for name, graph in PUBLIC.items() for alias in graph.aliases},
+    **{folded(name): name for name in DATASETS},
 }

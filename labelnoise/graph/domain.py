@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from labelnoise.core.bench.baselines import TRIVIAL_DETECTORS
 from labelnoise.core.dataset import Dataset
 from labelnoise.core.detection import Detection
 from labelnoise.core.domain import DatasetInfo, Domain, data_root
@@ -90,20 +91,7 @@ DETECTORS.add(
         hurts="Precision .43 on CiteSeer, 10 % symmetric noise; sees neighbours' features, not their labels.",
         calibrated=False,
     ),
-    Entry(
-        "flag-nothing",
-        "labelnoise.core.bench.baselines:flag_nothing",
-        "Trust every label.",
-        "this project: what a metric gives for doing nothing",
-        calibrated=False,
-    ),
-    Entry(
-        "random",
-        "labelnoise.core.bench.baselines:flag_randomly",
-        "Ranks labels at random and flags half of them.",
-        "this project: what a metric gives for chance",
-        calibrated=False,
-    ),
+    *TRIVIAL_DETECTORS,
 )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from labelnoise.core.domain import DatasetInfo
 from labelnoise.core.download import cache_root
+from labelnoise.core.named_sets import check_root, folded, unknown_name
 from labelnoise.core.validation import InputError
 from labelnoise.segmentation.dataset import MaskDataset
 from labelnoise.segmentation.embedded import SCENES, scenes
@@ -60,22 +60,17 @@ def load_masks(source: str, *, root: Path | None = None) -> MaskDataset:
         from labelnoise.segmentation.files import read_masks
 
         return read_masks(path)
-    name = _NAMES.get(_folded(source))
+    name = _NAMES.get(folded(source))
     if name is None:
         if path.is_dir() or len(path.parts) > 1:
             from labelnoise.segmentation.files import read_masks
 
             return read_masks(path)
-        near = difflib.get_close_matches(_folded(source), _NAMES, n=1)
-        hint = f" Did you mean {_NAMES[near[0]]!r}?" if near else ""
-        raise InputError(
-            f"Unknown masks {source!r}. Choose one of: {', '.join(DATASETS)}; or give a path to your own.{hint}"
-        )
+        raise unknown_name(source, "masks", DATASETS, _NAMES)
     if name == SCENES.name:
         return scenes()
     item = PUBLIC[name]
-    if root is not None and not Path(root).is_dir():
-        raise InputError(f"The folder {str(root)!r} does not exist; name one that holds data sets, or none.")
+    check_root(root)
     bases = [*([Path(root)] if root is not None else []), cache_root() / "segmentation"]
     for base in bases:
         if (base / item.marker).exists():
@@ -87,8 +82,4 @@ def load_masks(source: str, *, root: Path | None = None) -> MaskDataset:
     )
 
 
-def _folded(name: str) -> str:
-    return name.strip().lower().replace("_", "-").replace(" ", "-")
-
-
-_NAMES: Mapping[str, str] = {_folded(name): name for name in DATASETS}
+_NAMES: Mapping[str, str] = {folded(name): name for name in DATASETS}

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from labelnoise.core.dataset import Dataset
+from labelnoise.core.made_ids import MadeIds
 from labelnoise.core.validation import InputError
 from labelnoise.segmentation.images import image_digest
 from labelnoise.segmentation.objects import MaskObject
@@ -251,8 +252,8 @@ class MaskDataset(Dataset):
         return found
 
 
-class PixelIds:
-    """Names of pixels, ``image:row:column``; behaves as an array of text whose entries are made when read."""
+class PixelIds(MadeIds):
+    """Names of pixels, ``image:row:column``, made when read."""
 
     def __init__(self, data: MaskDataset) -> None:
         self._data = data
@@ -260,24 +261,10 @@ class PixelIds:
     def __len__(self) -> int:
         return self._data.n_units
 
-    def __getitem__(self, index: Any) -> Any:
-        one = np.ndim(index) == 0 and not isinstance(index, slice)
-        key = np.asarray(index) if isinstance(index, list | tuple) else index
-        if isinstance(key, slice):
-            units = np.arange(*key.indices(len(self)))
-        elif isinstance(key, np.ndarray) and key.dtype == bool:
-            units = np.flatnonzero(key)
-        else:
-            units = np.atleast_1d(np.asarray(key, dtype=np.int64))
-        if units.size and (units.min() < -len(self) or units.max() >= len(self)):
-            raise IndexError(f"Pixel {int(units.max())} is beyond the last, {len(self) - 1}.")
-        image, y, x = self._data.position(units % len(self))
+    def named(self, units: NDArray[np.int64]) -> list[str]:
+        image, y, x = self._data.position(units)
         names = self._data.image_ids
-        made = [f"{names[i]}:{row}:{col}" for i, row, col in zip(image.tolist(), y.tolist(), x.tolist())]
-        return made[0] if one else np.array(made, dtype=object)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return np.asarray(self[:], dtype=dtype)
+        return [f"{names[i]}:{row}:{col}" for i, row, col in zip(image.tolist(), y.tolist(), x.tolist())]
 
 
 def label_dtype(n_classes: int) -> np.dtype[Any]:

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
+from labelnoise.core.bench.baselines import TRIVIAL_DETECTORS
 from labelnoise.core.registry import Entry, Registry
 
 __all__ = ["DETECTORS"]
 
 DETECTORS = Registry("segmentation detector")
 DETECTORS.add(
-    Entry(
-        "flag-nothing",
-        "labelnoise.core.bench.baselines:flag_nothing",
-        "Trust every label.",
-        "this project: what a metric gives for doing nothing",
-        calibrated=False,
-    ),
-    Entry(
-        "random",
-        "labelnoise.core.bench.baselines:flag_randomly",
-        "Ranks labels at random and flags half of them.",
-        "this project: what a metric gives for chance",
-        calibrated=False,
-    ),
+    *TRIVIAL_DETECTORS,
     Entry(
         "confident-learning",
         "labelnoise.segmentation.pixel_detectors:detect_confident_learning",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from labelnoise.core.domain import DatasetInfo
 from labelnoise.core.download import LOCK_NAME, cache_root, fetch
+from labelnoise.core.named_sets import check_root, folded, unknown_name
 from labelnoise.core.validation import InputError
 from labelnoise.text.dataset import TextDataset
 from labelnoise.text.embedded import EMBEDDED, NEWS, NEWS_DE, news
@@ -53,17 +53,13 @@ def load_text(source: str, *, root: Path | None = None) -> TextDataset:
     path = Path(source)
     if path.is_file():
         return read_text(path)
-    name = source.strip().lower().replace("_", "-")
+    name = _NAMES.get(folded(source), "")
     if name in EMBEDDED:
         return news(EMBEDDED[name])
     if name not in PUBLIC:
         if path.is_dir() or len(path.parts) > 1 or path.suffix:
             return read_text(path)
-        near = difflib.get_close_matches(name, DATASETS, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise InputError(
-            f"Unknown text {source!r}. Choose one of: {', '.join(DATASETS)}; or give a path to your own.{hint}"
-        )
+        raise unknown_name(source, "text", DATASETS, _NAMES)
     public = PUBLIC[name]
     folder, checksum = _locate(public, root)
     data = public.read(folder)
@@ -73,10 +69,7 @@ def load_text(source: str, *, root: Path | None = None) -> TextDataset:
 def _locate(public: PublicText, root: Path | None) -> tuple[Path, str]:
     """The folder that holds all files, and what is known of their integrity."""
     if root is not None:
-        if not Path(root).is_dir():
-            raise InputError(
-                f"The folder {str(root)!r} does not exist; name one that holds data sets, or none."
-            )
+        check_root(root)
         local = Path(root) / public.folder
         if all((local / file).is_file() for file in public.files):
             return local, "local files, not checked"
@@ -92,3 +85,6 @@ def _locate(public: PublicText, root: Path | None) -> tuple[Path, str]:
     for file in public.files:
         fetch(public.url + file, folder / file, sha256=public.sha256[file], lock=base / LOCK_NAME)
     return folder, "SHA-256 as recorded for this package"
+
+
+_NAMES: Mapping[str, str] = {folded(name): name for name in DATASETS}

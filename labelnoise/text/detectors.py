@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from labelnoise.core.bench.baselines import TRIVIAL_DETECTORS
 from labelnoise.core.registry import Entry, Registry
 
 __all__ = ["DETECTORS"]
@@ -28,18 +29,5 @@ DETECTORS.add(
         hurts="Errors that repeat with a name are agreed with: recall .02 on NoisyNER sets 1, 4 and 7.",
         calibrated=False,
     ),
-    Entry(
-        "flag-nothing",
-        "labelnoise.core.bench.baselines:flag_nothing",
-        "Trust every label.",
-        "this project: what a metric gives for doing nothing",
-        calibrated=False,
-    ),
-    Entry(
-        "random",
-        "labelnoise.core.bench.baselines:flag_randomly",
-        "Ranks labels at random and flags half of them.",
-        "this project: what a metric gives for chance",
-        calibrated=False,
-    ),
+    *TRIVIAL_DETECTORS,
 )

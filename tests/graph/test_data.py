@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from labelnoise.core.named_sets import folded
 from labelnoise.core.validation import InputError
 from labelnoise.graph import data
 from labelnoise.graph.arrays import from_arrays
@@ -121,7 +122,7 @@ def test_names_in_any_case(typed: str, meant: str) -> None:
     ],
 )
 def test_other_spellings(typed: str, meant: str) -> None:
-    assert data._NAMES[data._folded(typed)] == meant
+    assert data._NAMES[folded(typed)] == meant
 
 
 @pytest.mark.parametrize(("typed", "hint"), [("corra", "Cora"), ("phsyics", "Physics"), ("paper", "papers")])

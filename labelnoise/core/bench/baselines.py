@@ -10,7 +10,7 @@ from labelnoise.core.random import generator
 from labelnoise.core.registry import Entry, Registry
 from labelnoise.core.validation import InputError
 
-__all__ = ["TRIVIAL", "flag_nothing", "flag_randomly", "oracle"]
+__all__ = ["TRIVIAL", "TRIVIAL_DETECTORS", "flag_nothing", "flag_randomly", "oracle"]
 
 
 def flag_nothing(dataset: Dataset, seed: int = 0) -> Detection:
@@ -78,21 +78,28 @@ def oracle(dataset: Dataset, seed: int = 0) -> Detection:
     )
 
 
-#: Added to every setting of every grid. Only the oracle is shown the true labels.
-TRIVIAL = Registry("trivial method")
-TRIVIAL.add(
+#: What every modality lists among its own detectors.
+TRIVIAL_DETECTORS = (
     Entry(
         "flag-nothing",
         "labelnoise.core.bench.baselines:flag_nothing",
-        "Trusts every label.",
-        "this project: the floor that a measure must not reward",
+        "Trust every label.",
+        "this project: what a metric gives for doing nothing",
+        calibrated=False,
     ),
     Entry(
         "random",
         "labelnoise.core.bench.baselines:flag_randomly",
         "Ranks labels at random and flags half of them.",
-        "this project: chance level",
+        "this project: what a metric gives for chance",
+        calibrated=False,
     ),
+)
+
+#: Added to every setting of every grid. Only the oracle is shown the true labels.
+TRIVIAL = Registry("trivial method")
+TRIVIAL.add(
+    *TRIVIAL_DETECTORS,
     Entry(
         "oracle",
         "labelnoise.core.bench.baselines:oracle",
