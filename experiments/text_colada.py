@@ -32,6 +32,7 @@ from labelnoise.text.dataset import TextDataset
 from labelnoise.text.domain import TextDomain
 from labelnoise.text.encoder import encode_tokens
 from labelnoise.text.schemes import spans_of
+from labelnoise.text.splits import draw_training, first_sentences
 from labelnoise.text.two_views import two_view_rounds
 from labelnoise.text.viterbi import best_tags
 
@@ -50,38 +51,6 @@ METHODS: dict[str, tuple[bool, dict[str, Any]]] = {
 DIRECT = "direct"
 #: Draws of test sentences behind an interval.
 DRAWS = 1000
-
-
-def part(data: TextDataset, sizes: dict[str, int]) -> TextDataset:
-    """The first sentences of some splits."""
-    first = data.starts[:-1]
-    chosen = np.concatenate(
-        [np.flatnonzero(data.masks[split][first])[:size] for split, size in sizes.items()]
-    )
-    chosen.sort()
-    rows = np.flatnonzero(np.isin(data.groups, chosen))
-    return TextDataset(
-        name=data.name,
-        given=data.given[rows],
-        class_names=data.class_names,
-        tokens=data.tokens[rows],
-        starts=np.concatenate([[0], np.cumsum(np.diff(data.starts)[chosen])]),
-        masks={split: data.masks[split][rows] for split in sizes},
-    )
-
-
-def drawn(data: TextDataset, size: int, seed: int) -> TextDataset:
-    """The same data set with a training split of fewer sentences."""
-    sentences = np.unique(data.groups[data.masks["train"]])
-    kept = generator(seed, "draw", data.name).choice(sentences, min(size, len(sentences)), replace=False)
-    return TextDataset(
-        name=data.name,
-        given=data.given,
-        class_names=data.class_names,
-        tokens=data.tokens,
-        starts=data.starts,
-        masks={**data.masks, "train": np.isin(data.groups, kept)},
-    )
 
 
 def sentence_counts(data: TextDataset, tags: NDArray[np.int64], mask: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -187,7 +156,7 @@ def main() -> None:
         domain = TextDomain()
         sizes = {language: {"train": 5000, "test": 2000} for language in LANGUAGES}
         sizes["en"] = {"train": 5000, "val": 2000, "test": 2000}
-        data = {name: part(domain.load(f"wikiann-{name}"), sizes[name]) for name in LANGUAGES}
+        data = {name: first_sentences(domain.load(f"wikiann-{name}"), sizes[name]) for name in LANGUAGES}
         encoded = encode_tokens(joined(*data.values()), asked.encoder)
         edges = np.cumsum([one.n_units for one in data.values()])[:-1]
         features = dict(zip(data, np.split(encoded, edges)))
@@ -210,9 +179,9 @@ def main() -> None:
                     continue
                 if texts is None:
                     texts = Bilingual(
-                        drawn(data[asked.source], asked.draw, seed),
+                        draw_training(data[asked.source], asked.draw, seed),
                         None,
-                        drawn(data[language], asked.draw, seed),
+                        draw_training(data[language], asked.draw, seed),
                         encoded=np.concatenate([features[asked.source], features[language]]),
                         k=asked.k,
                         seed=seed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from labelnoise.core.validation import NO_LABEL, InputError
 from labelnoise.text.dataset import TextDataset
 from labelnoise.text.evaluation import entity_report
 
-__all__ = ["learning_part", "sentence_splits", "split_scores"]
+__all__ = ["draw_training", "first_sentences", "learning_part", "sentence_splits", "split_scores"]
 
 #: Share of the sentences that train where no split is published.
 SHARE = 0.8
@@ -91,3 +92,46 @@ def split_scores(dataset: TextDataset, trained: Trained) -> list[dict[str, Any]]
         row["entity_f1_by_type"] = {kind: round(report["lenient"][kind]["f1"], 4) for kind in dataset.types}
         rows.append(row)
     return rows
+
+
+def first_sentences(dataset: TextDataset, sizes: Mapping[str, int]) -> TextDataset:
+    """The first sentences of some splits, in the text's order, with their given tags.
+
+    Examples
+    --------
+    >>> from labelnoise.text.dataset import from_sentences
+    >>> mask = {"train": np.array([True, True, True, False])}
+    >>> data = from_sentences([["a", "b"], ["c"], ["d"]], [["O", "O"], ["O"], ["O"]], name="four")
+    >>> first_sentences(replace(data, masks=mask), {"train": 1}).tokens.tolist()
+    ['a', 'b']
+    """
+    first = dataset.starts[:-1]
+    chosen = np.concatenate(
+        [np.flatnonzero(dataset.masks[split][first])[:size] for split, size in sizes.items()]
+    )
+    chosen.sort()
+    rows = np.flatnonzero(np.isin(np.asarray(dataset.groups), chosen))
+    return TextDataset(
+        name=dataset.name,
+        given=dataset.given[rows],
+        class_names=dataset.class_names,
+        tokens=dataset.tokens[rows],
+        starts=np.concatenate([[0], np.cumsum(np.diff(dataset.starts)[chosen])]),
+        masks={split: dataset.masks[split][rows] for split in sizes},
+    )
+
+
+def draw_training(dataset: TextDataset, size: int, seed: int) -> TextDataset:
+    """The same text with a training split of ``size`` sentences drawn by the seed; other splits stay."""
+    of = np.asarray(dataset.groups)
+    sentences = np.unique(of[dataset.masks["train"]])
+    drawn = generator(seed, "draw", dataset.name).choice(sentences, min(size, len(sentences)), replace=False)
+    masks = {**dataset.masks, "train": np.isin(of, drawn)}
+    return TextDataset(
+        name=dataset.name,
+        given=dataset.given,
+        class_names=dataset.class_names,
+        tokens=dataset.tokens,
+        starts=dataset.starts,
+        masks=masks,
+    )

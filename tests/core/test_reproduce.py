@@ -47,7 +47,8 @@ def test_each_file_is_sound(name):
     assert experiment.run.startswith(f"labelnoise.{experiment.domain}.")
     assert list(inspect.signature(experiment.load()).parameters) == ["setting", "options", "seed"]
     assert len({setting.label for setting in experiment.settings}) == len(experiment.settings)
-    assert any(setting.published for setting in experiment.settings), "nothing to compare with"
+    compared = any(setting.published for setting in experiment.settings)
+    assert compared or experiment.note.startswith("No published figure"), "nothing to compare with"
     assert experiment.smoke or experiment.cpu_minutes <= 0.5, "there is no short run to try it with"
 
 
