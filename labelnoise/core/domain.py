@@ -243,6 +243,14 @@ class Domain(ABC):
             raise InputError(f"a {self.unit} has one label and {len(marks)} are marked")
         return {units[0]: marks[0].label}
 
+    def is_here(self, name: str) -> bool:
+        """Whether a data set can be loaded by name from what is on this machine, nothing being downloaded.
+
+        By default only what is embedded; a modality whose sets are the user's own copies looks for these.
+        """
+        info = self.datasets().get(name)
+        return info is not None and info.embedded
+
     def bench_score(self, dataset: Dataset) -> Any:
         """Mask of the units on which a benchmark scores detection; all labelled units by default."""
         return dataset.labelled

@@ -264,7 +264,7 @@ def parse_grid(raw: Mapping[str, Any], *, where: str = "the grid") -> Grid:
     A block names ``methods`` (detectors), ``trainers`` or both; each kind brings its own trivial rows. Options in
     ``plain_training`` are those of plain training, on given and on true labels, so that it can be made to cost what the
     block's trainers cost. A data set is a name, a path, or a pattern with ``*`` for what lies below
-    ``$LABELNOISE_DATA/<domain>``.
+    ``$LABELNOISE_DATA/<domain>``; names under ``if_here`` are left out where their files are not on this machine.
 
     Examples
     --------
@@ -280,11 +280,11 @@ def parse_grid(raw: Mapping[str, Any], *, where: str = "the grid") -> Grid:
         place = f"block {number} of {where}"
         if not isinstance(block, dict):
             raise InputError(f"{place} is {block!r}; write it as a [[block]] table.")
-        domain, datasets, noise, methods, trainers, plain, seeds = _take(
+        domain, datasets, noise, methods, trainers, plain, seeds, if_here = _take(
             block,
             place,
             {"domain": str, "datasets": list, "noise": list},
-            {"methods": list, "trainers": list, "plain_training": dict, "seeds": object},
+            {"methods": list, "trainers": list, "plain_training": dict, "seeds": object, "if_here": list},
         )
         if methods is None and trainers is None:
             raise InputError(f"{place} has neither 'methods' nor 'trainers'; name at least one.")
@@ -300,7 +300,7 @@ def parse_grid(raw: Mapping[str, Any], *, where: str = "the grid") -> Grid:
                 chosen += [(task, name, dict(budget.get(name, {}))) for name in trivial]
                 asked = [(task, *method) for method in _methods(entries, key, place)]
                 chosen += [method for method in asked if method not in chosen]
-        for dataset in _present(domain, datasets):
+        for dataset in _present(domain, datasets, if_here or []):
             for kind, rate, noise_options in _noises(noise, place):
                 for seed in _seeds(common if seeds is None else seeds, place):
                     for task, method, method_options in chosen:
@@ -329,9 +329,14 @@ def parse_grid(raw: Mapping[str, Any], *, where: str = "the grid") -> Grid:
     return Grid(name, tuple(sorted(cells.values(), key=_data_first)))
 
 
-def _present(domain: str, datasets: list[Any]) -> list[str]:
+def _present(domain: str, datasets: list[Any], if_here: list[Any]) -> list[str]:
     """The data sets of a block; a pattern stands for those of the local folder that fit it, none if there are none."""
     names: list[str] = []
+    for name in map(str, if_here):
+        if get_domain(domain).is_here(name):
+            names.append(name)
+        else:
+            log.info("%s: %r is not on this machine; left out", domain, name)
     for name in map(str, datasets):
         found = local_sources(domain, name) if "*" in name else [name]
         if not found:

@@ -157,3 +157,14 @@ def test_a_pattern_stays_in_the_local_folder(pattern, tmp_path, monkeypatch):
     (tmp_path / "fake").mkdir()
     with pytest.raises(InputError, match="leaves the folder"):
         parse_grid({"name": "g", "seeds": 1, "block": [{**BLOCK, "datasets": [pattern]}]})
+
+
+def test_sets_under_if_here_are_left_out_where_they_are_not(monkeypatch):
+    from labelnoise.core.domain import get_domain
+
+    monkeypatch.setattr(type(get_domain("fake")), "is_here", lambda self, name: name == "ring")
+    block = {**BLOCK, "datasets": ["disc"], "if_here": ["ring", "gone"]}
+    assert {cell.dataset for cell in parse_grid({"name": "g", "seeds": 1, "block": [block]}).cells} == {
+        "disc",
+        "ring",
+    }
