@@ -129,11 +129,18 @@ class Domain(ABC):
     def corrupt(
         self, dataset: Dataset, *, kind: str, rate: float, seed: int, **options: Any
     ) -> tuple[Dataset, Corruption]:
-        """Replace some given labels by wrong ones; the result keeps the old ones as ``true``."""
+        """Replace some given labels by wrong ones; the result keeps the old ones as ``true``.
+
+        Units without a label keep the truth that is known of them, so that a test split whose labels are hidden can
+        still be scored.
+        """
         entry = self.noises[kind]
         corruption: Corruption = entry.load()(dataset, rate, seed, **{**entry.options, **options})
         record = {"kind": kind, "asked_rate": rate, "realised_rate": corruption.rate, "seed": seed, **options}
-        noisy = dataset.with_labels(corruption.labels, true=dataset.given, corruption=record)
+        true = (
+            dataset.given if dataset.true is None else np.where(dataset.labelled, dataset.given, dataset.true)
+        )
+        noisy = dataset.with_labels(corruption.labels, true=true, corruption=record)
         return noisy, corruption
 
     def detect(
@@ -185,7 +192,7 @@ class Domain(ABC):
         corruption = corrupt(clean, transition, seed=seed)
         record = {"kind": "matched", "realised_rate": corruption.rate, "seed": seed}
         start = replace(dataset, given=clean.astype(dataset.given.dtype), true=None)
-        return start.with_labels(corruption.labels, true=clean, corruption=record), corruption
+        return start.with_labels(corruption.labels, true=dataset.true, corruption=record), corruption
 
     def unit_context(self, dataset: Dataset, units: Sequence[int]) -> dict[str, list[Any]]:
         """Extra columns for the issues table that help a person judge these units (neighbours, text ...)."""
@@ -267,7 +274,11 @@ def score_row(dataset: Dataset, trained: Trained, split: str, mask: NDArray[np.b
     >>> score_row(data, made, "all", np.array([True, True]))
     {'split': 'all', 'accuracy': 1.0, 'labels': 'true', 'units': 2}
     """
-    known = dataset.true is not None and bool((dataset.true[mask & dataset.labelled] >= 0).all())
+    known = (
+        dataset.true is not None
+        and bool((dataset.true[mask] >= 0).any())
+        and bool((dataset.true[mask & dataset.labelled] >= 0).all())
+    )
     labels = dataset.true if known and dataset.true is not None else dataset.given
     use = mask & (labels >= 0)
     accuracy = round(trained.accuracy(labels, use), 4) if use.any() else None

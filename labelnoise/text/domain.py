@@ -102,7 +102,7 @@ class TextDomain(Domain):
         clean = replace(dataset, given=np.where(known, pair.true, -1).astype(dataset.given.dtype), true=None)
         made = class_dependent(clean, entity_noise(pair), seed, pair=pair)
         record = {"kind": "matched", "realised_rate": made.rate, "seed": seed}
-        return clean.with_labels(made.labels, true=clean.given, corruption=record), made
+        return clean.with_labels(made.labels, true=pair.true, corruption=record), made
 
     def describe(self, dataset: Dataset) -> dict[str, Any]:
         """Size, entities by type, tags that break BIO, and how many entities are known to be wrong.

@@ -106,6 +106,7 @@ def _noisy_data(
     if noise == MATCHED_NOISE:
         noisy, corruption = _domain_of(domain).corrupt_alike(clean, seed=seed)
         return noisy, corruption.transition
+    loaded = clean
     if clean.true is not None:
         # Simulated noise starts from the truth, or the wrong labels already there would count as right.
         known = clean.labelled & (clean.true >= 0)
@@ -114,6 +115,9 @@ def _noisy_data(
     noisy, corruption = _domain_of(domain).corrupt(
         clean, kind=noise, rate=rate, seed=seed, **json.loads(options)
     )
+    if loaded.true is not None and not loaded.labelled.all():
+        # Test labels may be hidden and yet known.
+        noisy = replace(noisy, true=np.where(loaded.labelled, noisy.true, loaded.true))
     return noisy, corruption.transition
 
 

@@ -45,6 +45,7 @@ def symmetric(data, rate, seed):
     rng = generator(seed, "noise", "symmetric")
     transition = np.full((K, K), rate / (K - 1)) + np.eye(K) * (1 - rate - rate / (K - 1))
     new = (rng.random(len(data.given))[:, None] > transition.cumsum(1)[data.given]).sum(1)
+    new = np.where(data.given < 0, -1, new)
     return _corruption(data.given, new, transition)
 
 

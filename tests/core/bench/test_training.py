@@ -1,5 +1,7 @@
 """Cells that train: the truth stays hidden, gains are paired, real noise stands beside matched noise."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,9 +11,10 @@ from labelnoise.core.bench.grid import load_grid, parse_grid
 from labelnoise.core.bench.run import run_bench
 from labelnoise.core.bench.store import Store
 from labelnoise.core.bench.summary import method_label, summarise
+from labelnoise.core.bench.training import test_scores as scores_on_test
 from labelnoise.core.dataset import Dataset
-from labelnoise.core.domain import get_domain
-from labelnoise.core.truth import realised_transition
+from labelnoise.core.domain import get_domain, score_row
+from labelnoise.core.truth import blind, realised_transition
 from labelnoise.core.validation import InputError
 
 
@@ -104,6 +107,45 @@ def test_matched_noise_has_the_rate_and_the_confusions_of_the_data():
     assert (drawn[0][0].true == data.true).all()
     with pytest.raises(InputError, match="no true labels"):
         domain.corrupt_alike(domain.load("disc"), seed=0)
+
+
+@pytest.mark.parametrize("noise", ["matched", "symmetric"])
+def test_hidden_test_labels_stay_known_under_simulated_noise(noise, monkeypatch):
+    from labelnoise.core.bench import cell
+
+    data = get_domain("fake").load("planted")
+    hidden = np.arange(data.n_units) % 3 == 0
+    monkeypatch.setattr(
+        cell, "_clean_data", lambda *_: (replace(data, given=np.where(hidden, -1, data.given)), "")
+    )
+    made, _ = cell._noisy_data.__wrapped__("fake", "planted", noise, 0.2, "{}", 0)
+    assert (made.given[hidden] == -1).all()
+    assert (made.true == data.true).all()
+    assert (made.given != made.true)[~hidden].mean() > 0.1
+
+
+def test_nothing_known_is_no_true_label():
+    domain = get_domain("fake")
+    data = domain.load("planted")
+    blank = np.arange(data.n_units) % 2 == 0
+    unknown = replace(data, given=np.where(blank, -1, data.given), true=np.where(blank, -1, data.true))
+    made = domain.train(blind(unknown), method="plain")
+    assert score_row(unknown, made, "test", blank)["labels"] == "given"
+    with pytest.raises(InputError, match="without a true label"):
+        scores_on_test(_Blank(blank), unknown, made)
+
+
+class _Blank:
+    """A modality whose test split is where nothing is known, and whose measure is 0 there."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def training_scores(self, data, trained):
+        return [{**score_row(data, trained, "test", self.rows), "score": 0.0}]
+
+    def training_measure(self, data):
+        return "score"
 
 
 def test_no_test_split_no_score():
