@@ -9,7 +9,7 @@ from labelnoise.core.review.apply import (
     provenance_path,
     undo_decisions,
 )
-from labelnoise.core.review.cards import Card, Media, svg_picture
+from labelnoise.core.review.cards import Card, Media, View, svg_picture
 from labelnoise.core.review.decisions import VERDICTS, Decision, Decisions
 from labelnoise.core.review.entries import Entries, entries_of
 from labelnoise.core.review.page import render_page, write_page
@@ -24,6 +24,7 @@ __all__ = [
     "Entries",
     "Media",
     "Provenance",
+    "View",
     "apply_decisions",
     "entries_of",
     "provenance_path",

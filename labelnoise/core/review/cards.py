@@ -4,17 +4,57 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from labelnoise.core.validation import InputError
 
-__all__ = ["PALETTE", "Card", "Media", "printable", "svg_picture"]
+__all__ = ["PALETTE", "Card", "Media", "View", "printable", "svg_picture"]
 
 #: Distinct in print, to the colour-blind and on white, which pictures bring along.
 PALETTE = ("#0060a8", "#c44900", "#00805c", "#a3468b", "#a87400", "#2b93cf", "#6a4bc4", "#85553f")
 #: What a media source may start with; a path beside the page is allowed too, an address on a network is not.
 _DATA = ("data:image/", "data:audio/")
+
+
+#: Left, top, width and height, as shares of something's width and height.
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class View:
+    """Which part of a picture a page shows, how large, and what it lays over it.
+
+    Cards that look at one picture share it: a page stores what has the same source once.
+
+    Attributes
+    ----------
+    width, height : int
+        On the page, in pixels.
+    part : tuple of float
+        What is shown of the picture; all of it by default.
+    over : str
+        A ``data:`` URI of a drawing that covers what is shown; empty for none.
+    frame : tuple of float, optional
+        A rectangle that is marked, in shares of what is shown.
+    """
+
+    width: int
+    height: int
+    part: Box = (0.0, 0.0, 1.0, 1.0)
+    over: str = ""
+    frame: Box | None = None
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.height, *self.part[2:]) <= 0:
+            raise InputError(
+                f"A view of {self.width} x {self.height} pixels of the part {self.part} shows nothing; "
+                "give sides above 0."
+            )
+        if self.over and not self.over.startswith("data:image/"):
+            raise InputError(
+                f"The drawing {self.over[:40]!r} is no data:image URI; a page holds what it lays over pictures."
+            )
 
 
 @dataclass(frozen=True)
@@ -28,11 +68,14 @@ class Media:
         A ``data:`` URI, or a path relative to the page.
     text : str
         What it shows, for those who cannot see or hear it.
+    view : View, optional
+        Of a picture; without it all of it is shown as large as it is.
     """
 
     kind: Literal["image", "audio"]
     src: str
     text: str
+    view: View | None = None
 
     def __post_init__(self) -> None:
         scheme = self.src.split(":", 1)[0].lower() if ":" in self.src.split("/", 1)[0] else ""
@@ -64,7 +107,7 @@ class Card:
         return {
             "title": self.title,
             "facts": [list(fact) for fact in self.facts],
-            "media": [vars(medium) for medium in self.media],
+            "media": [asdict(medium) for medium in self.media],
         }
 
 

@@ -74,15 +74,20 @@ def page_data(entries: Entries, cards: Sequence[Card]) -> dict[str, Any]:
     """What the page's script reads."""
     header = entries.table.header
     issues = []
+    sources: dict[str, int] = {}
     for row, card, members in zip(entries.table.rows(), cards, entries.members, strict=True):
         region = {"size": len(members), "region": runs_of(members)} if len(members) > 1 else {"size": 1}
+        shown = card.to_json()
+        for medium in shown["media"]:
+            # What several cards show is stored once.
+            medium["src"] = sources.setdefault(medium["src"], len(sources))
         issues.append(
             {
                 **{name: value for name, value in row.items() if name in _OWN},
                 "unit": str(row["unit"]),
                 **region,
                 "evidence": [[name, value] for name, value in row.items() if name not in _OWN],
-                "card": card.to_json(),
+                "card": shown,
             }
         )
     expected = header.expected
@@ -101,6 +106,7 @@ def page_data(entries: Entries, cards: Sequence[Card]) -> dict[str, Any]:
         },
         "classes": list(header.class_names),
         "issues": issues,
+        "sources": list(sources),
         "decisions_version": DECISIONS_VERSION,
         "made_by": f"labelnoise {labelnoise.__version__}",
     }

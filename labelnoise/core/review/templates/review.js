@@ -64,7 +64,7 @@
         (!kind || issue.kind === kind) &&
         (!label || issue.given === label || issue.suggested === label) &&
         doubt(issue) >= least &&
-        (!words || JSON.stringify([issue.unit, issue.card, issue.evidence]).toLowerCase().includes(words)),
+        (!words || JSON.stringify([issue.unit, issue.card.title, issue.card.facts, issue.evidence]).toLowerCase().includes(words)),
     );
   };
 
@@ -141,6 +141,30 @@
     }
   };
 
+  const SVG = "http://www.w3.org/2000/svg";
+  const shape = (name, attributes, ...inside) => {
+    const made = document.createElementNS(SVG, name);
+    for (const [attribute, value] of Object.entries(attributes)) made.setAttribute(attribute, value);
+    made.append(...inside);
+    return made;
+  };
+  // A part of a picture that other cards may show, too, with a drawing over it.
+  const viewOf = (medium) => {
+    const { width, height, part, over, frame } = medium.view;
+    const [left, top, wide, high] = part;
+    const whole = { width: width / wide, height: height / high };
+    const place = { x: -left * whole.width, y: -top * whole.height, ...whole, preserveAspectRatio: "none" };
+    const photo = shape("image", { href: data.sources[medium.src], ...place });
+    const made = shape("svg", { class: "view", role: "img", width, height, viewBox: `0 0 ${width} ${height}` }, photo);
+    made.setAttribute("aria-label", medium.text);
+    if (over) made.append(shape("image", { href: over, width, height, preserveAspectRatio: "none" }));
+    if (frame) {
+      const [x, y, w, h] = frame;
+      made.append(shape("rect", { x: x * width, y: y * height, width: w * width, height: h * height }));
+    }
+    return made;
+  };
+
   const drawCard = (issue) => {
     const card = at("card");
     card.replaceChildren();
@@ -164,12 +188,16 @@
     }
     card.append(labels);
     for (const medium of issue.card.media) {
+      if (medium.view) {
+        card.append(viewOf(medium));
+        continue;
+      }
       const shownMedium = element(medium.kind === "audio" ? "audio" : "img");
       if (medium.kind === "audio") {
         shownMedium.controls = true;
         shownMedium.setAttribute("aria-label", medium.text);
       } else shownMedium.alt = medium.text;
-      shownMedium.src = medium.src;
+      shownMedium.src = data.sources[medium.src];
       card.append(shownMedium);
     }
     const verbs = element("div", null, "verbs");
