@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -187,24 +188,32 @@ def drawing(
 
     shape = _fitted(given.shape, longest)
     zoom = longest / max(given.shape)
-    grid = np.ix_(*(np.arange(n) * m // n for n, m in zip(shape, given.shape)))
-    slanted = np.add.outer(np.arange(shape[0], dtype=np.int16), np.arange(shape[1], dtype=np.int16))
+    rows, columns = (np.arange(n) * m // n for n, m in zip(shape, given.shape))
+    stripes, turns = _slanted(shape)
     # Stripes leave the picture to be seen between them, unless the region is tiny.
     solid = region.sum() * zoom * zoom < 60
     places = np.zeros(shape, dtype=np.uint8)
-    places[region[grid] if solid else region[grid] & (slanted // 3 % 3 == 0)] = _REGION
+    inside = region[rows][:, columns]
+    places[inside if solid else inside & stripes] = _REGION
     thick = 2 if zoom >= 3 else 1
-    line = _borders(given[grid], thick)
+    line = _borders(given[rows][:, columns], thick)
     places[line] = _GIVEN
     if suggested is not None:
-        other = _borders(suggested[grid], thick)
+        other = _borders(suggested[rows][:, columns], thick)
         # Where both outlines run they alternate.
-        places[other & (~line | (slanted // 6 % 2 == 0))] = _SUGGESTED
+        places[other & (~line | turns)] = _SUGGESTED
     made = Image.fromarray(places, "P")
     made.putpalette([value for colour in COLOURS for value in colour])
     out = io.BytesIO()
     made.save(out, format="PNG", bits=2, transparency=_OPACITY)
     return out.getvalue()
+
+
+@lru_cache(maxsize=8)
+def _slanted(shape: tuple[int, int]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Stripes that leave two thirds free, and stripes that leave half."""
+    place = np.add.outer(np.arange(shape[0]), np.arange(shape[1]))
+    return place // 3 % 3 == 0, place // 6 % 2 == 0
 
 
 def _window(region: Region, size: tuple[int, int]) -> tuple[slice, slice]:
