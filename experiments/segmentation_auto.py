@@ -6,7 +6,7 @@
 
 Cases, 40 training and 40 to 50 test images (COCO-mini 50 and 30), longer side 128 pixels, networks in bfloat16:
 jsrt-displaced: outlines of chest X-rays moved by a smooth random field, a tenth of the pixels wrong; dsb: nuclei as
-released, whose masks are nearly right; dsb-displaced: with a tenth wrong; coco: COCO-mini under the published noise
+released, whose masks are nearly right; dsb-displaced: with a twentieth wrong; coco: COCO-mini under the published noise
 "hard", classes merged into background, person and object. "auto" trains its candidates on three quarters of the images
 and the chosen one on all; as that is the same network as the candidate's own row, it is not trained again. With --all
 the candidate that was not chosen is trained on all images, too, to see what was missed.
@@ -27,6 +27,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # figures are for one thread
 CANDIDATES = ("plain", "signed-distance")
 CASES = ("jsrt-displaced", "dsb", "dsb-displaced", "coco")
 SIDE = 128
+#: Wrong pixels of the cases with displaced outlines; nuclei are small, and no displacement alters a tenth there.
+RATES = {"jsrt-displaced": 0.1, "dsb-displaced": 0.05}
 
 
 def case(name: str, seed: int) -> Any:
@@ -37,9 +39,10 @@ def case(name: str, seed: int) -> Any:
 
     data, n_train = {"jsrt": _jsrt, "dsb": _nuclei, "coco": _coco}[name.split("-")[0]](seed)
     train = np.arange(data.n_images) < n_train
-    if name.endswith("displaced"):
+    rate = RATES.get(name)
+    if rate is not None:
         clean = data.with_labels(data.true, true=None)
-        drawn = displacement(clean.take(np.flatnonzero(train)), 0.1, seed)
+        drawn = displacement(clean.take(np.flatnonzero(train)), rate, seed)
         data = data.with_labels(
             np.concatenate([drawn.labels, data.true[len(drawn.labels) :]]), true=data.true
         )
