@@ -17,7 +17,8 @@ __all__ = ["pixel_cards", "region_cards", "region_of", "suggested_maps"]
 
 #: Colours of the given outline, of the suggested one, and of the region in question.
 GIVEN, SUGGESTED, REGION = (255, 196, 0), (0, 224, 255), (255, 0, 160)
-#: Cards from here on get the enlarged part alone, at half the size, so that a page of a thousand regions still opens.
+#: Cards from here on are drawn at half the detail, and those of large pictures without the whole, so that a page of a
+#: thousand regions still opens.
 _LARGE = 200
 
 
