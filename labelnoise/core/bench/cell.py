@@ -117,6 +117,7 @@ def _noisy_data(
     )
     if loaded.true is not None and not loaded.labelled.all():
         # Test labels may be hidden and yet known.
+        assert noisy.true is not None
         noisy = replace(noisy, true=np.where(loaded.labelled, noisy.true, loaded.true))
     return noisy, corruption.transition
 
