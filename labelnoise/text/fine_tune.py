@@ -106,6 +106,7 @@ def train_fine_tuned(
         batch_size=batch_size,
         longest=longest,
         freeze_embeddings=freeze_embeddings,
+        own_pieces=True,
     )
     result = train(task, made, config)
     units = predict(result, task, "all")  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +18,7 @@ from labelnoise.core.validation import NO_LABEL, InputError
 from labelnoise.text.dataset import TextDataset
 from labelnoise.text.evaluation import entity_f1
 
-__all__ = ["TokenBatch", "TokenTask"]
+__all__ = ["OwnPieces", "TokenBatch", "TokenTask"]
 
 #: Share of the pieces that `TokenTask.augment` hides.
 HIDDEN = 0.1
@@ -61,7 +61,10 @@ class TokenTask(Task):
     longest : int
         Pieces of a window, the model's own marks included.
     freeze_embeddings : bool
-        Leave the embeddings of pieces as they are, which saves most of the work of large vocabularies.
+        Leave the embeddings of pieces as they are.
+    own_pieces : bool
+        Networks hold the embeddings of the pieces of this data set alone (`OwnPieces`): the same answers for it in a
+        fraction of the time and memory where the vocabulary is large, but other text cannot be given to them.
 
     Raises
     ------
@@ -80,6 +83,7 @@ class TokenTask(Task):
         batch_size: int = 16,
         longest: int = 256,
         freeze_embeddings: bool = False,
+        own_pieces: bool = False,
     ) -> None:
         if batch_size < 1:
             raise InputError(f"batch_size is {batch_size}; a whole number from 1 is needed.")
@@ -109,6 +113,9 @@ class TokenTask(Task):
         self.validation_labels = "noisy" if chosen is not None and bool((chosen >= 0).any()) else None
         self._sentence = np.asarray(dataset.groups)
         self._windows = _windows(tokenizer, dataset, room)
+        special = [self._hidden_piece, self._pad, *self._before, *self._after]
+        self._own = sorted({*special, *(piece for _, pieces, _ in self._windows for piece in pieces)})
+        self._trim = own_pieces
         self._of = {name: [window for window in self._windows if every[name][window[0]]] for name in every}
         self._place = {}
         for name, rows in self.rows.items():
@@ -131,6 +138,9 @@ class TokenTask(Task):
                 )
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise _not_loaded(self._source, error) from None
+        whole = model.get_input_embeddings()
+        if self._trim and isinstance(whole, nn.Embedding):
+            model.set_input_embeddings(OwnPieces(whole, self._own))
         if self._freeze:
             model.get_input_embeddings().requires_grad_(False)
         made: nn.Module = model.float()
@@ -206,6 +216,45 @@ class TokenTask(Task):
             torch.from_numpy(self._labels[split][ids]),
             torch.from_numpy(ids),
         )
+
+
+class OwnPieces(nn.Module):
+    """The embeddings of some pieces, under their old numbers; another piece is an error.
+
+    Optimisers move every row of a dense embedding in every step, so rows that no sentence asks for cost as much as
+    the others: with 250,000 pieces of 384 numbers about half of a step of a small network.
+
+    Parameters
+    ----------
+    whole : nn.Embedding
+    pieces : sequence of int
+        Those that are kept, rising.
+
+    Examples
+    --------
+    >>> whole = nn.Embedding(100, 2)
+    >>> own = OwnPieces(whole, [3, 50])
+    >>> bool((own(torch.tensor([50, 3])) == whole(torch.tensor([50, 3]))).all()), own.kept.weight.shape
+    (True, torch.Size([2, 2]))
+    """
+
+    place: Tensor
+
+    def __init__(self, whole: nn.Embedding, pieces: Sequence[int]) -> None:
+        super().__init__()
+        rows = torch.tensor(pieces)
+        pad = whole.padding_idx
+        kept = pieces.index(pad) if pad is not None and pad in pieces else None
+        weights = whole.weight.detach()[rows].clone()
+        self.kept = nn.Embedding.from_pretrained(weights, freeze=False, padding_idx=kept)
+        place = torch.full((whole.num_embeddings,), -1)
+        place[rows] = torch.arange(len(rows))
+        self.register_buffer("place", place, persistent=False)
+
+    def forward(self, pieces: Tensor) -> Tensor:
+        """Rows of the pieces, shape (..., d)."""
+        found: Tensor = self.kept(self.place[pieces])
+        return found
 
 
 def _windows(tokenizer: Any, dataset: TextDataset, room: int) -> list[tuple[int, list[int], list[int]]]:
