@@ -1,7 +1,7 @@
 """Fine-tuning an encoder on wrong tags, beside its frozen features and beside words: test entity F1 on NoisyNER.
 
     python experiments/text_fine_tune.py --encoder FOLDER --json fine_tune.jsonl [--sets 4,7] [--seeds 0,1,2]
-        [--methods words,encoder,fine-tune] [--tags given,true] [--lr 2e-4] [--epochs 3] [--cpu-minutes 60]
+        [--methods words,encoder,fine-tune] [--tags given,true] [--lr 5e-5] [--epochs 2] [--cpu-minutes 60]
     python experiments/text_fine_tune.py --encoder FOLDER --json fine_tune.jsonl --cpu-minutes 0     (what is there)
 
 Needs ``LABELNOISE_DATA``. A seed draws sentences of NoisyNER's training file; the last ``--tail`` of them are the test,
@@ -93,8 +93,8 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--methods", default=",".join(METHODS))
     parser.add_argument("--tags", default="given,true")
-    parser.add_argument("--lr", type=float, default=2e-4, help="of fine-tuning")
-    parser.add_argument("--epochs", type=int, default=3, help="of fine-tuning")
+    parser.add_argument("--lr", type=float, default=5e-5, help="of fine-tuning")
+    parser.add_argument("--epochs", type=int, default=2, help="of fine-tuning")
     parser.add_argument("--sentences", type=int, default=900)
     parser.add_argument("--tail", type=int, default=300)
     parser.add_argument("--cpu-minutes", type=float, default=60.0)

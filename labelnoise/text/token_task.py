@@ -13,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from labelnoise.core.random import generator
+from labelnoise.core.softmax_regression import fit_softmax
 from labelnoise.core.training.task import Mixed, Split, Task, Units
 from labelnoise.core.validation import NO_LABEL, InputError
 from labelnoise.text.dataset import TextDataset
@@ -22,6 +24,9 @@ __all__ = ["OwnPieces", "TokenBatch", "TokenTask"]
 
 #: Share of the pieces that `TokenTask.augment` hides.
 HIDDEN = 0.1
+#: Training tokens that a fitted head has seen at most, and its penalty.
+PROBED = 10_000
+PENALTY = 10.0
 
 
 class TokenBatch(NamedTuple):
@@ -66,6 +71,11 @@ class TokenTask(Task):
         Networks hold the embeddings of the pieces of this data set alone (`OwnPieces`): the same answers for it in a
         fraction of the time and memory where the vocabulary is large, but other text cannot be given to them.
 
+    fitted_head : bool
+        The new head does not start from noise but from a softmax regression on the untrained network's features of at
+        most `PROBED` training tokens (Kumar et al. 2022, ICLR): features of one encoder lie so close together that a
+        head that learns at the network's rate says "O" throughout for hundreds of steps.
+
     Raises
     ------
     InputError
@@ -84,6 +94,7 @@ class TokenTask(Task):
         longest: int = 256,
         freeze_embeddings: bool = False,
         own_pieces: bool = False,
+        fitted_head: bool = False,
     ) -> None:
         if batch_size < 1:
             raise InputError(f"batch_size is {batch_size}; a whole number from 1 is needed.")
@@ -115,7 +126,8 @@ class TokenTask(Task):
         self._windows = _windows(tokenizer, dataset, room)
         special = [self._hidden_piece, self._pad, *self._before, *self._after]
         self._own = sorted({*special, *(piece for _, pieces, _ in self._windows for piece in pieces)})
-        self._trim = own_pieces
+        self._trim, self._fit = own_pieces, fitted_head
+        self._head: tuple[Tensor, Tensor] | None = None
         self._of = {name: [window for window in self._windows if every[name][window[0]]] for name in every}
         self._place = {}
         for name, rows in self.rows.items():
@@ -144,7 +156,47 @@ class TokenTask(Task):
         if self._freeze:
             model.get_input_embeddings().requires_grad_(False)
         made: nn.Module = model.float()
+        head = _last_linear(made, self.n_classes) if self._fit else None
+        if head is not None:
+            if self._head is None:
+                self._head = self._fitted(made, head)
+            with torch.no_grad():  # added to the noise that is there, so that two networks are not one
+                head.weight += self._head[0]
+                if head.bias is not None:
+                    head.bias += self._head[1]
         return made
+
+    def _fitted(self, model: nn.Module, head: nn.Linear) -> tuple[Tensor, Tensor]:
+        """Weights and bias of a regression on what enters the head."""
+        entered: list[Tensor] = []
+        hook = head.register_forward_pre_hook(lambda _, given: entered.append(given[0]))
+        windows = self._of["train"]
+        sizes = np.cumsum([len(firsts) for _, _, firsts in windows])
+        order = generator(0, "tokens for the head").permutation(len(windows))
+        enough = 1 + int(np.searchsorted(np.cumsum(np.diff(sizes, prepend=0)[order]), PROBED))
+        some = sorted((windows[at] for at in order[:enough]), key=lambda one: len(one[1]))
+        states, labels = [], []
+        was_training = model.training
+        model.eval()
+        with torch.no_grad():
+            for at in range(0, len(some), self._size):
+                batch = self._batch("train", some[at : at + self._size])
+                entered.clear()
+                self.forward(model, batch)
+                has = batch.labels >= 0
+                states.append(entered[0].flatten(0, -2)[batch.first][has].numpy())
+                labels.append(batch.labels[has].numpy())
+        model.train(was_training)
+        hook.remove()
+        x, given = np.concatenate(states), np.concatenate(labels)
+        if not len(given):
+            return torch.zeros_like(head.weight), torch.zeros(self.n_classes)
+        centre, scale = x.mean(axis=0), float(x.std(axis=0).mean()) + 1e-6
+        one = np.eye(self.n_classes, dtype=np.float32)[given]
+        fit = fit_softmax((x - centre) / scale, one, l2=PENALTY)
+        weights = np.asarray(fit.weights, dtype=np.float32) / scale
+        bias = np.asarray(fit.bias, dtype=np.float32) - centre @ weights
+        return torch.from_numpy(weights.T.copy()), torch.from_numpy(bias.astype(np.float32))
 
     def batches(self, split: Split | Literal["all"], rng: np.random.Generator | None) -> Iterator[TokenBatch]:
         if split not in self.rows:
@@ -255,6 +307,12 @@ class OwnPieces(nn.Module):
         """Rows of the pieces, shape (..., d)."""
         found: Tensor = self.kept(self.place[pieces])
         return found
+
+
+def _last_linear(model: nn.Module, classes: int) -> nn.Linear | None:
+    """The layer that gives the logits, if it is linear."""
+    found = [m for m in model.modules() if isinstance(m, nn.Linear) and m.out_features == classes]
+    return found[-1] if found else None
 
 
 def _windows(tokenizer: Any, dataset: TextDataset, room: int) -> list[tuple[int, list[int], list[int]]]:

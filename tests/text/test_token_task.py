@@ -108,3 +108,23 @@ def test_own_pieces_give_the_same_answers_and_no_others(tiny_model: Path) -> Non
     assert sizes[1] < 0.7 * sizes[0]
     with pytest.raises(IndexError):
         result.models[0](input_ids=torch.tensor([[0, 1, *range(5, 30)]]))
+
+
+def test_a_fitted_head_knows_tags_before_training_and_two_networks_differ(tiny_model: Path) -> None:
+    data = news()
+    train_rows = sentence_splits(data)["train"]
+    shares = []
+    for fitted in (False, True):
+        task = TokenTask(data, {"train": train_rows}, str(tiny_model), fitted_head=fitted)
+        torch.manual_seed(0)
+        one, two = task.build().eval(), task.build()
+        assert not torch.equal(one.classifier.weight, two.classifier.weight)
+        right, entities = 0, 0
+        with torch.no_grad():
+            for batch in task.batches("train", None):
+                units = task.forward(one, batch)
+                named = units.labels > 0
+                right += int((units.logits.argmax(1) == units.labels)[named].sum())
+                entities += int(named.sum())
+        shares.append(right / entities)
+    assert shares[1] > shares[0] + 0.2
