@@ -21,7 +21,8 @@ from labelnoise.text.dataset import TextDataset
 
 __all__ = ["encode_tokens", "reduce_columns"]
 
-#: Pieces per sentence that an encoder sees; longer sentences are cut, and tokens behind the cut get zeros.
+#: Pieces per sentence that an encoder sees at most, fewer where it has fewer positions; longer sentences are cut, and
+#: tokens behind the cut get zeros.
 LONGEST = 256
 #: Sentences per batch.
 BATCH = 32
@@ -141,6 +142,10 @@ def _hidden_states(dataset: TextDataset, source: str, layers: Sequence[int] | No
     )
     if any(not 0 <= layer <= depth for layer in taken):
         raise InputError(f"layers is {taken}; the encoder has hidden states 0 to {depth}.")
+    # Some models keep the first positions for padding.
+    positions = int(getattr(model.config, "max_position_embeddings", 0) or 0)
+    spare = int(getattr(model.config, "pad_token_id", None) or 0) + 1
+    longest = min(LONGEST, positions - spare) if positions > spare else LONGEST
     sizes = np.diff(dataset.starts)
     order = np.argsort(sizes, kind="stable")
     states = np.zeros((dataset.n_units, len(taken) * int(model.config.hidden_size)), dtype=np.float16)
@@ -154,7 +159,7 @@ def _hidden_states(dataset: TextDataset, source: str, layers: Sequence[int] | No
                 return_tensors="pt",
                 padding=True,
                 truncation=True,
-                max_length=LONGEST,
+                max_length=longest,
             )
             out = model(
                 input_ids=pieces["input_ids"],

@@ -18,7 +18,7 @@ from labelnoise.text.files import read_text, write_text
 from labelnoise.text.transfer import TRANSFERS, retyped, shared_columns, tagged, transfer, truth_of
 from labelnoise.text.untagged import load_untagged
 
-SOURCE, TARGET = news("en", 200), news("de", 120)
+SOURCE, TARGET = news("en", 160), news("de", 80)
 
 
 def files(folder: Path) -> tuple[str, str]:
@@ -31,15 +31,19 @@ def files(folder: Path) -> tuple[str, str]:
     return str(folder / "en.conll"), str(folder / "de.iob2")
 
 
-@pytest.mark.parametrize("method", list(TRANSFERS))
-@pytest.mark.parametrize("encoded", [False, True])
+@pytest.mark.parametrize(
+    ("method", "encoded"), [*((method, False) for method in TRANSFERS), ("direct", True), ("two-views", True)]
+)
 def test_every_way_answers_for_every_token_and_looks_at_no_tag(
     method: str, encoded: bool, tiny_model: Path
 ) -> None:
     encoder = str(tiny_model) if encoded else None
-    one = transfer(SOURCE, TARGET, method=method, encoder=encoder)
+    options = {} if method == "direct" else {"rounds": 2}
+    one = transfer(SOURCE, TARGET, method=method, encoder=encoder, **options)
     blank = TARGET.with_labels(np.full(TARGET.n_units, -1), true=None)
-    np.testing.assert_array_equal(one.probs, transfer(SOURCE, blank, method=method, encoder=encoder).probs)
+    np.testing.assert_array_equal(
+        one.probs, transfer(SOURCE, blank, method=method, encoder=encoder, **options).probs
+    )
     assert one.probs.shape == (TARGET.n_units, SOURCE.n_classes)
     assert (one.method, one.info["encoder"]) == (method, encoder)
     assert any("No encoder" in line for line in one.warnings) != encoded
@@ -48,12 +52,12 @@ def test_every_way_answers_for_every_token_and_looks_at_no_tag(
 
 
 def test_a_translation_with_fewer_types_teaches_colada() -> None:
-    words = [TARGET.sentence(index) for index in range(60)]
+    words = [TARGET.sentence(index) for index in range(40)]
     names = np.array(TARGET.class_names, dtype=object)
-    tags = [names[TARGET.true[a:b]] for a, b in zip(TARGET.starts[:60], TARGET.starts[1:61])]
+    tags = [names[TARGET.true[a:b]] for a, b in zip(TARGET.starts[:40], TARGET.starts[1:41])]
     tags = [[tag if tag.endswith("PER") else "O" for tag in line] for line in tags]
     translated = from_sentences(words, tags, name="translated")
-    with_it = transfer(SOURCE, TARGET, translated=translated, method="colada")
+    with_it = transfer(SOURCE, TARGET, translated=translated, method="colada", rounds=1)
     assert with_it.info["translated"]
     assert not any("stood in" in line for line in with_it.warnings)
 
@@ -82,12 +86,9 @@ def test_the_verb_writes_the_target_in_its_own_format(
     for name in ("bare", "open"):
         copy = tmp_path / f"{name}-out.txt"
         assert main(["transfer", source, str(tmp_path / f"{name}.txt"), *call[3:5], "--out", str(copy)]) == 0
-        assert [line.split()[-1:] for line in copy.read_text().splitlines() if line.strip()] == [
-            line.split()[-1:] for line in after[1:] if line.strip()
-        ] or name == "open"
         again = read_text(copy)
         assert np.array_equal(retyped(again, SOURCE.types).given, retyped(written, SOURCE.types).given)
-    assert "F1" not in capsys.readouterr().out
+    assert "precision" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".json"])
@@ -110,11 +111,12 @@ def test_other_formats_and_the_score_against_a_truth(
 
 
 def test_a_folder_of_splits_becomes_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, _ = files(tmp_path)
     folder = tmp_path / "target"
     folder.mkdir()
-    half = int(TARGET.starts[60])
+    half = int(TARGET.starts[40])
     for name, rows in (("train", slice(0, half)), ("test", slice(half, None))):
-        inside = TARGET.starts[:61] if name == "train" else TARGET.starts[60:] - half
+        inside = TARGET.starts[:41] if name == "train" else TARGET.starts[40:] - half
         part = TextDataset(
             name=name,
             given=TARGET.true[rows],
@@ -124,12 +126,12 @@ def test_a_folder_of_splits_becomes_a_folder(tmp_path: Path, capsys: pytest.Capt
         )
         write_text(part, folder / f"{name}.conll")
     out = tmp_path / "out"
-    assert main(["transfer", "news", str(folder), "--method", "direct", "--out", str(out)]) == 0
+    assert main(["transfer", source, str(folder), "--method", "direct", "--out", str(out)]) == 0
     assert sorted(path.name for path in out.iterdir()) == ["test.conll", "train.conll"]
     said = capsys.readouterr().out
     assert "given ones" in said
     assert "F1 in the split test: 0." in said
-    assert main(["transfer", "news", str(folder), "--method", "direct", "--out", str(folder)]) == 2
+    assert main(["transfer", source, str(folder), "--method", "direct", "--out", str(folder)]) == 2
 
 
 def test_what_does_not_fit_is_one_sentence_and_nothing_is_written(
@@ -138,7 +140,7 @@ def test_what_does_not_fit_is_one_sentence_and_nothing_is_written(
     source, target = files(tmp_path)
     out = tmp_path / "out.conll"
     for more, words in (
-        (["--method", "both"], "Choose one of: two-views, colada, direct"),
+        (["--method", "both"], "Choose one of: colada, direct, two-views"),
         (["--translated", source], "takes no translation"),
         (["--encoder", "/nowhere"], "There is no folder '/nowhere'"),
         (["--truth", source], "does not hold the words of"),
