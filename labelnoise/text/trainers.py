@@ -4,8 +4,8 @@ Figures are entity F1 (lenient micro F1, per cent) on clean test sentences, lear
 NoisyNER (means of three draws), the generated news of the package (means of three splits), by
 ``experiments/text_noisebench.py``. There the plain tagger has 19.8 and 30.4 on NoisyNER sets 1 and 4 (72% and 59% of the
 entities wrong, most of them missing), where true tags give 66.6, and 98.5 on the news in both languages. Those that say
-"with an encoder" are by ``experiments/text_repair.py`` (three draws), those of "crossweigh", "noise-channel" and the news of
-"repaired" by it too (one seed or two), those on UNER-EWT and WikiANN by ``experiments/text_default.py`` (two draws, and one).
+"with an encoder" are by ``experiments/text_repair.py`` (three draws), those of "crossweigh", "noise-channel" and the news
+of "repaired" by it too (one seed or two), those on UNER-EWT and WikiANN by ``experiments/text_default.py`` (two draws, one).
 """
 
 from __future__ import annotations
