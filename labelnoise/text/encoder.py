@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from labelnoise.core.progress import track
 from labelnoise.core.validation import InputError
 from labelnoise.text.dataset import TextDataset
 
-__all__ = ["encode_tokens", "reduce_columns"]
+__all__ = ["encode_tokens", "quiet", "reduce_columns"]
 
 #: Pieces per sentence that an encoder sees at most, fewer where it has fewer positions; longer sentences are cut, and
 #: tokens behind the cut get zeros.
@@ -125,8 +126,9 @@ def _hidden_states(dataset: TextDataset, source: str, layers: Sequence[int] | No
             f"There is no folder {source!r}; give one with a Hugging Face model and its tokenizer."
         )
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True)
-        model = AutoModel.from_pretrained(source, use_safetensors=True).eval()
+        with quiet():
+            tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True)
+            model = AutoModel.from_pretrained(source, use_safetensors=True).eval()
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"The encoder {source!r} cannot be loaded ({str(error).splitlines()[0][:120]}); give a folder with a "
@@ -174,3 +176,19 @@ def _hidden_states(dataset: TextDataset, source: str, layers: Sequence[int] | No
                         states[dataset.starts[index] + word] = joined[row, place]
                     before = word
     return states
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without the library's bars and reports on stderr, such as that a head is new, which it has to be."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

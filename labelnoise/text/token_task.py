@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -18,6 +17,7 @@ from labelnoise.core.softmax_regression import fit_softmax
 from labelnoise.core.training.task import Mixed, Split, Task, Units
 from labelnoise.core.validation import NO_LABEL, InputError
 from labelnoise.text.dataset import TextDataset
+from labelnoise.text.encoder import quiet
 from labelnoise.text.evaluation import entity_f1
 
 __all__ = ["OwnPieces", "TokenBatch", "TokenTask"]
@@ -139,7 +139,7 @@ class TokenTask(Task):
 
         names = dict(enumerate(self._names))
         try:
-            with _quiet():
+            with quiet():
                 model = AutoModelForTokenClassification.from_pretrained(
                     self._source,
                     num_labels=self.n_classes,
@@ -349,7 +349,7 @@ def _tokenizer(source: str) -> tuple[Any, int]:
             f"There is no folder {source!r}; give one with a Hugging Face model and its tokenizer."
         )
     try:
-        with _quiet():
+        with quiet():
             config = AutoConfig.from_pretrained(source)
             tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True)
             if tokenizer.is_fast and getattr(tokenizer, "add_prefix_space", None) is False:
@@ -388,19 +388,3 @@ def _marks(tokenizer: Any) -> tuple[list[int], list[int]]:
         if whole[at : at + len(inner)] == inner:
             return whole[:at], whole[at + len(inner) :]
     return [], []
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the library's reports on stderr that a head is new, which it has to be."""
-    from transformers.utils import logging
-
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()

@@ -35,7 +35,7 @@ def files(folder: Path) -> tuple[str, str]:
     ("method", "encoded"), [*((method, False) for method in TRANSFERS), ("direct", True), ("two-views", True)]
 )
 def test_every_way_answers_for_every_token_and_looks_at_no_tag(
-    method: str, encoded: bool, tiny_model: Path
+    method: str, encoded: bool, tiny_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     encoder = str(tiny_model) if encoded else None
     options = {} if method == "direct" else {"rounds": 2}
@@ -47,6 +47,7 @@ def test_every_way_answers_for_every_token_and_looks_at_no_tag(
     assert one.probs.shape == (TARGET.n_units, SOURCE.n_classes)
     assert (one.method, one.info["encoder"]) == (method, encoder)
     assert any("No encoder" in line for line in one.warnings) != encoded
+    assert capsys.readouterr().err == ""  # no bars and reports of another library
     if not encoded:
         assert entity_f1(TARGET.true, one.predicted, starts=TARGET.starts) > 0.2
 
