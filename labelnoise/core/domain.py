@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -257,6 +257,10 @@ class Domain(ABC):
         """
         info = self.datasets().get(name)
         return info is not None and info.embedded
+
+    def extra_verbs(self) -> Mapping[str, Callable[..., Any]]:
+        """Commands that this modality has beside those of all, by name; a command's signature is its command line."""
+        return {}
 
     def bench_score(self, dataset: Dataset) -> Any:
         """Mask of the units on which a benchmark scores detection; all labelled units by default."""

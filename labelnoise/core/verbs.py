@@ -299,7 +299,8 @@ def build_app(domain: Domain, name: str | None = None) -> App:
     Returns
     -------
     cyclopts.App
-        With the commands corrupt, detect, review, export, apply, evaluate and bench, and train where there are trainers.
+        With the commands corrupt, detect, review, export, apply, evaluate and bench, train where there are trainers, and
+        `Domain.extra_verbs`.
     """
     import labelnoise
 
@@ -332,6 +333,8 @@ def build_app(domain: Domain, name: str | None = None) -> App:
     app.command(verbs.apply)
     app.command(verbs.evaluate)
     app.command(verbs.bench)
+    for verb, command in domain.extra_verbs().items():
+        app.command(command, name=verb)
     return app
 
 

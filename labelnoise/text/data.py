@@ -71,18 +71,18 @@ def _locate(public: PublicText, root: Path | None) -> tuple[Path, str]:
     if root is not None:
         check_root(root)
         local = Path(root) / public.folder
-        if all((local / file).is_file() for file in public.files):
+        if public.lies_in(local):
             return local, "local files, not checked"
     base = cache_root() / "text"
     folder = base / public.folder
     if not public.url:
-        if all((folder / file).is_file() for file in public.files):
+        if public.lies_in(folder):
             return folder, "local files, not checked"
         raise InputError(
-            f"{public.info.name} is not downloaded ({public.info.licence}); put {', '.join(public.files)} into "
+            f"{public.info.name} is not downloaded ({public.info.licence}); put {public.listed()} into "
             f"{public.folder}/ below $LABELNOISE_DATA/text, or into {folder}."
         )
-    for file in public.files:
+    for file in public.usual:
         fetch(public.url + file, folder / file, sha256=public.sha256[file], lock=base / LOCK_NAME)
     return folder, "SHA-256 as recorded for this package"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -135,6 +135,12 @@ class TextDomain(Domain):
             facts["known_wrong_labels"] = int(dataset.is_wrong.sum())
             facts["wrong_entities"] = round(entity_noise(dataset), 4)
         return facts
+
+    def extra_verbs(self) -> Mapping[str, Callable[..., Any]]:
+        """transfer: the tags of one language for text in another."""
+        from labelnoise.text.transfer_verb import transfer_verb
+
+        return {"transfer": transfer_verb}
 
     def training_scores(self, dataset: Dataset, trained: Trained) -> list[dict[str, Any]]:
         """Accuracy of tags and F1 of entities in each split, the data set's own or the drawn one."""

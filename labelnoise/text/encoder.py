@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ from labelnoise.core.progress import track
 from labelnoise.core.validation import InputError
 from labelnoise.text.dataset import TextDataset
 
-__all__ = ["encode_tokens", "reduce_columns"]
+__all__ = ["encode_tokens", "quiet", "reduce_columns"]
 
-#: Pieces per sentence that an encoder sees; longer sentences are cut, and tokens behind the cut get zeros.
+#: Pieces per sentence that an encoder sees at most, fewer where it has fewer positions; longer sentences are cut, and
+#: tokens behind the cut get zeros.
 LONGEST = 256
 #: Sentences per batch.
 BATCH = 32
@@ -124,8 +126,9 @@ def _hidden_states(dataset: TextDataset, source: str, layers: Sequence[int] | No
             f"There is no folder {source!r}; give one with a Hugging Face model and its tokenizer."
         )
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True)
-        model = AutoModel.from_pretrained(source, use_safetensors=True).eval()
+        with quiet():
+            tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True)
+            model = AutoModel.from_pretrained(source, use_safetensors=True).eval()
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"The encoder {source!r} cannot be loaded ({str(error).splitlines()[0][:120]}); give a folder with a "
@@ -141,6 +144,10 @@ def _hidden_states(dataset: TextDataset, source: str, layers: Sequence[int] | No
     )
     if any(not 0 <= layer <= depth for layer in taken):
         raise InputError(f"layers is {taken}; the encoder has hidden states 0 to {depth}.")
+    # Some models keep the first positions for padding.
+    positions = int(getattr(model.config, "max_position_embeddings", 0) or 0)
+    spare = int(getattr(model.config, "pad_token_id", None) or 0) + 1
+    longest = min(LONGEST, positions - spare) if positions > spare else LONGEST
     sizes = np.diff(dataset.starts)
     order = np.argsort(sizes, kind="stable")
     states = np.zeros((dataset.n_units, len(taken) * int(model.config.hidden_size)), dtype=np.float16)
@@ -154,7 +161,7 @@ def _hidden_states(dataset: TextDataset, source: str, layers: Sequence[int] | No
                 return_tensors="pt",
                 padding=True,
                 truncation=True,
-                max_length=LONGEST,
+                max_length=longest,
             )
             out = model(
                 input_ids=pieces["input_ids"],
@@ -169,3 +176,19 @@ def _hidden_states(dataset: TextDataset, source: str, layers: Sequence[int] | No
                         states[dataset.starts[index] + word] = joined[row, place]
                     before = word
     return states
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without the library's bars and reports on stderr, such as that a head is new, which it has to be."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

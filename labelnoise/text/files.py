@@ -15,7 +15,7 @@ from labelnoise.text.jsonl import JsonlLayout, read_jsonl, write_jsonl
 from labelnoise.text.label_studio import LabelStudioLayout, read_label_studio, write_label_studio
 from labelnoise.text.spacy_bin import SpacyLayout, read_spacy, write_spacy
 
-__all__ = ["SPLIT_NAMES", "read_text", "write_text"]
+__all__ = ["SPLIT_NAMES", "has_own_reader", "read_text", "write_text"]
 
 #: Formats that hold no lines of tokens; told before a reader stumbles over their content.
 _OTHER = (".pkl", ".npz", ".npy", ".csv", ".zip", ".gz", ".xlsx")
@@ -117,6 +117,11 @@ def _write(dataset: TextDataset, path: str | Path) -> list[Path]:
         if usual:
             raise InputError(f"{path} has no ending, which says the format; call it {path}{usual}.")
     return _WRITERS.get(ending, write_conll)(dataset, path)
+
+
+def has_own_reader(path: Path) -> bool:
+    """Whether the ending of a file says that it is no text of one token per line."""
+    return path.suffix.lower() in _READERS or path.suffix.lower() in _OTHER
 
 
 def _splits_in(folder: Path) -> dict[str, Path]:

@@ -29,6 +29,7 @@ def train_fine_tuned(
     batch_size: int = 16,
     longest: int = 256,
     freeze_embeddings: bool = False,
+    fitted_head: bool = True,
     weight_decay: float = 0.01,
     schedule: Literal["constant", "cosine", "linear"] = "linear",
     clip: float | None = 1.0,
@@ -52,7 +53,7 @@ def train_fine_tuned(
         Of the strategy. Its warm-up and ramp, if it has any, are a quarter of the epochs unless they are given.
     epochs, lr, weight_decay, schedule, clip, select, patience, device, folder
         Of `labelnoise.core.training.config.TrainConfig`, with AdamW.
-    batch_size, longest, freeze_embeddings
+    batch_size, longest, freeze_embeddings, fitted_head
         Of `labelnoise.text.token_task.TokenTask`.
 
     Returns
@@ -106,6 +107,8 @@ def train_fine_tuned(
         batch_size=batch_size,
         longest=longest,
         freeze_embeddings=freeze_embeddings,
+        own_pieces=True,
+        fitted_head=fitted_head,
     )
     result = train(task, made, config)
     units = predict(result, task, "all")  # type: ignore[arg-type]

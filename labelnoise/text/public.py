@@ -14,6 +14,7 @@ from labelnoise.core.validation import NO_LABEL
 from labelnoise.text.conll import read_conll
 from labelnoise.text.dataset import TextDataset
 from labelnoise.text.noisebench import NOISE_SETS, read_noisebench
+from labelnoise.text.noisebench_german import GERMAN_SETS, german_text, label_files, read_german_noisebench
 
 __all__ = ["PUBLIC", "PublicText"]
 
@@ -33,8 +34,8 @@ class PublicText:
     info : DatasetInfo
     folder : str
         Below the root for text.
-    files : tuple of str
-        All that it needs.
+    files : tuple of str or of tuple of str
+        All that it needs; a tuple are names of one file, the usual one first.
     read : callable
         ``read(folder) -> TextDataset``.
     url : str
@@ -45,10 +46,27 @@ class PublicText:
 
     info: DatasetInfo
     folder: str
-    files: tuple[str, ...]
+    files: tuple[str | tuple[str, ...], ...]
     read: Callable[[Path], TextDataset]
     url: str = ""
     sha256: Mapping[str, str] = field(default_factory=dict)
+
+    def lies_in(self, folder: Path) -> bool:
+        """Whether a folder holds all files, each under one of its names."""
+        return all(any((folder / name).is_file() for name in _names(file)) for file in self.files)
+
+    @property
+    def usual(self) -> tuple[str, ...]:
+        """The usual name of each file."""
+        return tuple(_names(file)[0] for file in self.files)
+
+    def listed(self) -> str:
+        """Its files as the end of a sentence names them."""
+        return ", ".join(" or ".join(_names(file)) for file in self.files)
+
+
+def _names(file: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (file,) if isinstance(file, str) else file
 
 
 def _splits(name: str, files: Mapping[str, str], **options: Any) -> Callable[[Path], TextDataset]:
@@ -63,6 +81,14 @@ def _noisebench(noise: str) -> Callable[[Path], TextDataset]:
         beside = [folder / "cleanconll.train", folder.parent / "cleanconll.train"]
         text = next((path for path in beside if path.is_file()), None)
         return read_noisebench(folder, noise, text=text)
+
+    return read
+
+
+def _german_noisebench(noise: str) -> Callable[[Path], TextDataset]:
+    def read(folder: Path) -> TextDataset:
+        text, test = german_text(folder)
+        return read_german_noisebench(folder, noise, text=text, test=test)
 
     return read
 
@@ -116,6 +142,18 @@ def _texts() -> list[PublicText]:
                 _NOISEBENCH_SHA,
             )
         )
+    for noise, level in GERMAN_SETS.items():
+        summary = f"NoiseBench in German, {noise} labels: {level:.1%} wrong entities (train); words need your deu.train"
+        info = DatasetInfo(
+            f"noisebench-de-{noise}",
+            summary,
+            "MIT (labels)",
+            "github.com/elenamer/NoiseBench",
+            real_noise=True,
+        )
+        files = tuple(dict.fromkeys([label_files("clean"), label_files(noise)]))
+        read = _german_noisebench(noise)
+        texts.append(PublicText(info, "noisebench_masked/annotations_german", files, read))
     for number in range(1, 8):
         file = f"estner_noisy_labelset{number}.train"
         info = DatasetInfo(

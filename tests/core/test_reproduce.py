@@ -55,7 +55,12 @@ def test_each_file_is_sound(name):
 @pytest.mark.parametrize("name", KNOWN)
 def test_each_gives_the_measures_that_were_published(name, tmp_path, real_data):
     experiment = KNOWN[name]
-    rows = reproduce(experiment, tmp_path, smoke=True)
+    try:
+        rows = reproduce(experiment, tmp_path, smoke=True)
+    except InputError as error:
+        if "is not downloaded" not in str(error):
+            raise
+        pytest.skip(str(error))  # text that its owners license to each user
     measured = {row.measure for row in rows}
     assert set(experiment.settings[0].published) <= measured
 

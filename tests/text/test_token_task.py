@@ -8,8 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from labelnoise.core.training.config import TrainConfig
+from labelnoise.core.training.loop import train
+from labelnoise.core.training.plain import Plain
+from labelnoise.core.training.result import predict
+from labelnoise.core.training.task import unit_losses
 from labelnoise.core.validation import InputError
-from labelnoise.text.dataset import from_sentences
+from labelnoise.text.dataset import TextDataset, from_sentences
 from labelnoise.text.embedded import news
 from labelnoise.text.splits import sentence_splits
 from labelnoise.text.token_task import TokenTask
@@ -76,3 +81,46 @@ def test_what_cannot_be_loaded_is_said(tiny_model: Path, tmp_path: Path) -> None
             (tmp_path / file.name).write_bytes(file.read_bytes())
     with pytest.raises(InputError, match="cannot be loaded"):
         TokenTask(news(), masks, str(tmp_path)).build()
+
+
+def test_own_pieces_give_the_same_answers_and_no_others(tiny_model: Path) -> None:
+    data = news()
+    rows = slice(0, int(data.starts[40]))
+    few = TextDataset(
+        name="few",
+        given=data.given[rows],
+        class_names=data.class_names,
+        tokens=data.tokens[rows],
+        starts=data.starts[:41],
+    )
+    everything = np.ones(few.n_units, dtype=bool)
+    answers, sizes = [], []
+    for own in (False, True):
+        task = TokenTask(few, {"train": everything}, str(tiny_model), own_pieces=own)
+        config = TrainConfig(epochs=2, lr=3e-3, optimizer="adamw", weight_decay=0.1, clip=1.0, device="cpu")
+        result = train(task, Plain(), config)
+        units = predict(result, task, "train")
+        answers.append(units.logits[units.ids.argsort()])
+        sizes.append(sum(p.numel() for p in result.models[0].parameters()))
+        batch = next(iter(task.batches("train", None)))
+        hidden = task.augment(batch, np.random.default_rng(0))
+        assert torch.isfinite(task.forward(result.models[0], hidden).logits).all()
+    assert torch.allclose(answers[0], answers[1], atol=1e-4)
+    assert sizes[1] < 0.7 * sizes[0]
+    with pytest.raises(IndexError):
+        result.models[0](input_ids=torch.tensor([[0, 1, *range(5, 30)]]))
+
+
+def test_a_fitted_head_knows_tags_before_training_and_two_networks_differ(tiny_model: Path) -> None:
+    data = news()
+    train_rows = sentence_splits(data)["train"]
+    losses = []
+    for fitted in (False, True):
+        task = TokenTask(data, {"train": train_rows}, str(tiny_model), fitted_head=fitted)
+        torch.manual_seed(0)
+        one, two = task.build().eval(), task.build()
+        assert not torch.equal(one.classifier.weight, two.classifier.weight)
+        with torch.no_grad():
+            units = [task.forward(one, batch) for batch in task.batches("train", None)]
+        losses.append(float(torch.cat([unit_losses(u.logits, u.labels) for u in units]).mean()))
+    assert losses[1] < 0.6 * losses[0]
