@@ -15,7 +15,7 @@ from labelnoise.text.embedded import EMBEDDED, NEWS, NEWS_DE, news
 from labelnoise.text.files import read_text
 from labelnoise.text.public import PUBLIC, PublicText
 
-__all__ = ["DATASETS", "load_text"]
+__all__ = ["DATASETS", "is_here", "load_text"]
 
 #: Sets that `load_text` knows by name.
 DATASETS: Mapping[str, DatasetInfo] = {
@@ -64,6 +64,21 @@ def load_text(source: str, *, root: Path | None = None) -> TextDataset:
     folder, checksum = _locate(public, root)
     data = public.read(folder)
     return replace(data, meta={**data.meta, "licence": public.info.licence, "checksum": checksum})
+
+
+def is_here(name: str, root: Path | None = None) -> bool:
+    """Whether a set is embedded, or its files with their words lie below ``root`` or in the cache.
+
+    Examples
+    --------
+    >>> is_here("news"), is_here("no such set")
+    (True, False)
+    """
+    if name in EMBEDDED or name not in PUBLIC:
+        return name in EMBEDDED
+    public = PUBLIC[name]
+    places = [base / public.folder for base in (root, cache_root() / "text") if base is not None]
+    return any(public.lies_in(place) and public.read(place).meta.get("words") != "masked" for place in places)
 
 
 def _locate(public: PublicText, root: Path | None) -> tuple[Path, str]:

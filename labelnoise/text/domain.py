@@ -136,6 +136,11 @@ class TextDomain(Domain):
             facts["wrong_entities"] = round(entity_noise(dataset), 4)
         return facts
 
+    def is_here(self, name: str) -> bool:
+        from labelnoise.text.data import is_here
+
+        return is_here(name, data_root("text"))
+
     def extra_verbs(self) -> Mapping[str, Callable[..., Any]]:
         """transfer: the tags of one language for text in another."""
         from labelnoise.text.transfer_verb import transfer_verb

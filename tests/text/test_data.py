@@ -8,7 +8,7 @@ import pytest
 
 from labelnoise.core.validation import InputError
 from labelnoise.text.cli import main
-from labelnoise.text.data import DATASETS, load_text
+from labelnoise.text.data import DATASETS, is_here, load_text
 from labelnoise.text.dataset import entity_noise
 from labelnoise.text.domain import TextDomain
 from labelnoise.text.files import read_text, write_text
@@ -78,3 +78,17 @@ def test_noisyner_has_its_clean_splits_as_truth_alone(real_data: Path, tmp_path:
     assert [path.name for path in written] == ["train.conll", "val.conll", "test.conll"]
     assert written[2].read_bytes() == (real_data / "text/noisyner/estner_clean.test").read_bytes()
     assert read_text(tmp_path / "copy").n_units == data.n_units
+
+
+def test_a_set_is_here_only_with_its_words(tmp_path: Path) -> None:
+    folder = tmp_path / "noisebench_masked" / "annotations"
+    folder.mkdir(parents=True)
+    assert not is_here("noisebench-llm", tmp_path)
+    labels = "[TOK]\tO\n\n[TOK]\tB-PER\n\n"
+    (folder / "clean.traindev").write_text(labels)
+    (folder / "noise_llm.traindev").write_text(labels)
+    (folder / "index.txt").write_text("docstart\n1\n\n")
+    assert not is_here("noisebench-llm", tmp_path)
+    (folder / "cleanconll.train").write_text("-DOCSTART- O\n\nAda O\n")
+    assert is_here("noisebench-llm", tmp_path)
+    assert not is_here("noisebench-crowd", tmp_path)
