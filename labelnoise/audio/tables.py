@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelnoise.audio.decode import LazyAudio
-from labelnoise.core.reading import check_inside, read_text
+from labelnoise.core.reading import check_inside, file_is_there, read_text
 from labelnoise.core.validation import InputError
 
 __all__ = ["encode_classes", "encode_tags", "find_audio", "read_table", "split_tags"]
@@ -168,13 +168,6 @@ def encode_classes(
     return np.array([place[cell] for cell in cells], dtype=np.int64), names
 
 
-def _is_there(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name that no file can have
-        return False
-
-
 def find_audio(
     files: Sequence[str],
     folders: Sequence[Path],
@@ -206,7 +199,11 @@ def find_audio(
     places = {name: (Path(path),) for name, path in (known or {}).items()}
     found = [
         next(
-            (path for path in (*places.get(name, ()), *(base / name for base in folders)) if _is_there(path)),
+            (
+                path
+                for path in (*places.get(name, ()), *(base / name for base in folders))
+                if file_is_there(path)
+            ),
             None,
         )
         for name in files

@@ -11,7 +11,15 @@ from typing import Any
 
 from labelnoise.core.validation import InputError
 
-__all__ = ["check_inside", "leads_outside", "parse_json", "read_bytes", "read_json", "read_text"]
+__all__ = [
+    "check_inside",
+    "file_is_there",
+    "leads_outside",
+    "parse_json",
+    "read_bytes",
+    "read_json",
+    "read_text",
+]
 
 #: In JSON a half of a character, which no file in UTF-8 and no page can hold, hides behind such an escape.
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -119,6 +127,20 @@ def _finite(text: str) -> float:
     if value in (float("inf"), float("-inf")):
         raise ValueError(f"{text[:40]} is too large for a number")
     return value
+
+
+def file_is_there(path: Path) -> bool:
+    """Whether there is such a file; no where a name is longer than any file's, or holds what no file's does.
+
+    Examples
+    --------
+    >>> file_is_there(Path("a" * 5000)), file_is_there(Path("a\\x00b"))
+    (False, False)
+    """
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def leads_outside(name: str) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelnoise.core.files import check_output, replacing
-from labelnoise.core.reading import check_inside, read_json
+from labelnoise.core.reading import check_inside, file_is_there, read_json
 from labelnoise.core.validation import InputError
 from labelnoise.segmentation.dataset import MaskDataset
 from labelnoise.segmentation.images import LazyImages, image_size
@@ -311,7 +311,7 @@ def _find_images(path: Path, files: list[str], images: str | Path | None) -> Pat
     """The folder that holds the files: as named, or in one of the usual places; None where there is none."""
     if images is not None:
         folder = Path(images)
-        lacking = [file for file in files if not (folder / file).is_file()]
+        lacking = [file for file in files if not file_is_there(folder / file)]
         if lacking:
             raise InputError(
                 f"{folder} has no file {lacking[0]!r} ({len(lacking)} of {len(files)} are missing)."
@@ -321,7 +321,7 @@ def _find_images(path: Path, files: list[str], images: str | Path | None) -> Pat
     bases = (path.parent, path.parent.parent)
     for base in bases:
         for folder in (base, base / "images", base / split, base / "images" / split):
-            if all((folder / file).is_file() for file in files):
+            if all(file_is_there(folder / file) for file in files):
                 return folder
     return None
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelnoise.core.files import check_output, make_folder, replacing
-from labelnoise.core.reading import read_json
+from labelnoise.core.reading import file_is_there, read_json
 from labelnoise.core.validation import NO_LABEL, InputError
 from labelnoise.text.conll import SPLIT_NAMES
 from labelnoise.text.dataset import TextDataset
@@ -250,8 +250,8 @@ def _read_table(path: Path) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if not path.is_file():
-        raise InputError(f"There is no file {str(path)!r}; check the path.")
+    if not file_is_there(path):
+        raise InputError(f"There is no file {str(path)[:500]!r}; check the path.")
     try:
         if path.suffix.lower() == ".parquet":
             table = pq.read_table(path, partitioning=None)
@@ -260,6 +260,7 @@ def _read_table(path: Path) -> Any:
             opened = pa.ipc.open_file if content.startswith(b"ARROW1") else pa.ipc.open_stream
             table = opened(content).read_all()
         table.validate(full=True)
+        _ = table.column_names  # which may be no text
     except (pa.ArrowException, OSError, ValueError, UnicodeDecodeError, KeyError) as error:
         said = " ".join(str(error).split())[:120]
         raise InputError(f"{path} cannot be read as a table ({said}); save it again.") from None
