@@ -143,3 +143,15 @@ def test_a_loop_in_the_package_is_counted_and_one_outside_is_not():
     assert few > 0
     assert budget._counted(lambda: [len("") for _ in range(1000)]) == 0
     assert budget._counted(lambda: [guard("=") for _ in range(1000)]) >= 1000
+
+
+PAGES = sorted((ROOT / "docs").glob("measured*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_section_that_states_a_cost_says_what_measures_it(page):
+    sections = re.split(r"(?m)^## ", page.read_text(encoding="utf-8"))[1:]
+    command = r"python (-m )?(benchmarks|experiments|labelnoise)|labelnoise \w+"
+    for section in sections:
+        if re.search(r"CPU seconds?\b|\bMiB\b|\bGiB\b|MP/s", section):
+            assert re.search(command, section), f"{page.name}, {section.splitlines()[0]!r}: no command"
