@@ -176,12 +176,14 @@ def read(path: Path) -> list[dict[str, Any]]:
     return list({(row["domain"], row["n"], row["verb"]): row for row in rows}.values())
 
 
-def exponent(sizes: list[int], costs: list[float], idle: float) -> float | None:
-    """The power of n that costs beyond an idle call follow: a line through the logarithms, by least squares.
+def exponent(sizes: list[int], costs: list[float]) -> float | None:
+    """The power of n that costs beyond those of the smallest size follow: a line through logarithms, least squares.
 
-    Sizes whose cost is mostly the idle one say nothing of growth; None where fewer than two others are left.
+    The smallest size is small enough to cost little but starting and importing. Sizes that cost hardly more say nothing
+    of growth; None where fewer than two others are left.
     """
-    points = [(math.log(n), math.log(c - idle)) for n, c in zip(sizes, costs) if c > 1.5 * idle]
+    idle = min(costs, default=0.0)
+    points = [(math.log(n), math.log(c - idle)) for n, c in zip(sizes, costs) if c > GROWN * idle]
     if len(points) < 2:
         return None
     x, y = zip(*points)
@@ -189,14 +191,16 @@ def exponent(sizes: list[int], costs: list[float], idle: float) -> float | None:
     return sum((a - mean_x) * (b - mean_y) for a, b in points) / sum((a - mean_x) ** 2 for a in x)
 
 
+#: Growth below this is taken for chance.
+GROWN = 1.1
 SECTION = (
     "## Growth with the number of items",
     "",
     "What a call of the command line costs, from its start to its end, imports included, on generated data that are",
     "read from files; `--help` is the call that does nothing. Detection is the default one, training the cheapest",
     "trainer (for one epoch where it has epochs). CPU seconds on one thread; MiB at the peak. n^p: a line fitted to the",
-    'logarithms of what sizes cost beyond `--help`, of those that cost at least half as much again; "-" where fewer than',
-    "two do, that is, where all that was measured costs hardly more than starting Python and importing.",
+    "logarithms of what sizes cost beyond the smallest one, which is mostly starting Python and importing, of those that",
+    'cost a tenth more than it; "-" where fewer than two do.',
     "",
     "```bash",
     "python benchmarks/curves.py --plot docs/figures/curves.svg     # adds to benchmarks/curves.jsonl; --domains, --verbs",
@@ -216,7 +220,6 @@ def markdown(rows: list[dict[str, Any]]) -> list[str]:
             f"| {domain}, {UNITS[domain]} | " + " | ".join(f"{n:,}" for n in sizes) + " | seconds | MiB |",
             "|---" * (len(sizes) + 3) + "|",
         ]
-        idle = [row for row in rows if row["domain"] == domain and row["verb"] == "help"]
         for verb in VERBS:
             found = {row["n"]: row for row in rows if (row["domain"], row["verb"]) == (domain, verb)}
             if not found:
@@ -225,8 +228,7 @@ def markdown(rows: list[dict[str, Any]]) -> list[str]:
             done = sorted(n for n, row in found.items() if row["ended"] == 0)
             powers = []
             for what in ("cpu_seconds", "mib"):
-                none = max((row[what] for row in idle), default=0.0)
-                power = exponent(done, [found[n][what] for n in done], none) if verb != "help" else None
+                power = exponent(done, [found[n][what] for n in done]) if verb != "help" else None
                 powers.append("" if verb == "help" else "-" if power is None else f"n^{power:.2f}")
             lines.append(f"| {verb} | " + " | ".join([*cells, *powers]) + " |")
         lines.append("")
@@ -251,6 +253,7 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
 
     matplotlib.use("svg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     inks = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "grid.color")
     style = dict.fromkeys(inks, INK) | {"font.size": 10, "svg.hashsalt": "curves", "axes.titlesize": 11}
@@ -283,6 +286,13 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
                     axis.axhline(level, color=INK, lw=1, ls=(0, (1, 2)), label="--help")
                 axis.set_xscale("log")
                 axis.set_yscale("log")
+                # The sizes themselves, and round numbers: powers of ten say little where there are two decades.
+                sizes = sorted({row["n"] for row in rows if row["domain"] == domain})
+                axis.set_xticks(sizes, [f"{n:,}" for n in sizes])
+                axis.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+                axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+                axis.xaxis.set_minor_locator(NullLocator())
+                axis.yaxis.set_minor_locator(NullLocator())
                 axis.grid(alpha=0.35, lw=0.6)
                 axis.set_facecolor("none")
             axes[0, column].set_title(domain)

@@ -86,19 +86,20 @@ curves = load("curves")
 
 def test_growth_is_the_slope_beyond_an_idle_call():
     sizes = [100, 1_000, 10_000]
-    assert curves.exponent(sizes, [1 + 2e-4 * n**1.5 for n in sizes], 1.0) == pytest.approx(1.5)
-    assert curves.exponent(sizes, [1.0, 1.1, 1.2], 1.0) is None
-    assert curves.exponent(sizes, [1.0, 3.0, 21.0], 1.0) == pytest.approx(1.0)
+    assert curves.exponent([10, *sizes], [1, *(1 + 2e-4 * n**1.5 for n in sizes)]) == pytest.approx(1.5)
+    assert curves.exponent(sizes, [1.0, 1.05, 1.2]) is None
+    assert curves.exponent(sizes, [1.0, 3.0, 21.0]) == pytest.approx(1.0)
 
 
 def test_runs_become_a_table(tmp_path):
     run = {"domain": "graph", "mib": 60, "ended": 0}
     rows = [{**run, "n": 300, "verb": "help", "cpu_seconds": 0.5}]
-    rows += [{**run, "n": n, "verb": "detect", "cpu_seconds": 0.5 + n / 100} for n in (300, 3_000)]
-    rows += [{**run, "n": 30_000, "verb": "detect", "cpu_seconds": 31.0, "ended": "limit"}]
+    seconds = {300: 3.5, 3_000: 5.5, 30_000: 23.5}
+    rows += [{**run, "n": n, "verb": "detect", "cpu_seconds": value} for n, value in seconds.items()]
+    rows += [{**run, "n": 300_000, "verb": "detect", "cpu_seconds": 31.0, "ended": "limit"}]
     lines = curves.markdown(rows)
-    assert lines[0] == "| graph, nodes | 300 | 3,000 | 30,000 | seconds | MiB |"
-    assert lines[3] == "| detect | 3.5 s, 60 | 30.5 s, 60 | not within 31 s | n^1.00 | - |"
+    assert lines[0] == "| graph, nodes | 300 | 3,000 | 30,000 | 300,000 | seconds | MiB |"
+    assert lines[3] == "| detect | 3.5 s, 60 | 5.5 s, 60 | 23.5 s, 60 | not within 31 s | n^1.00 | - |"
     curves.plot(rows, tmp_path / "a" / "curves.svg")
     picture = (tmp_path / "a" / "curves.svg").read_text()
     assert "CPU seconds" in picture or "<svg" in picture
