@@ -1,6 +1,6 @@
 """Every figure of speed and memory that the docs state, in one run, as a table beside what was asked.
 
-    python -m benchmarks [--page docs/measured_speed.md]     # all of it, some 25 CPU minutes
+    python -m benchmarks [--page docs/measured_speed.md]     # all of it, half an hour of CPU time
     python -m benchmarks --quick                             # without what takes more than a CPU minute
     python -m benchmarks --missing --page docs/measured_speed.md     # what an earlier run has not got to
     python -m benchmarks --only NAME [--list]
@@ -257,7 +257,8 @@ run, so it holds on a busy machine; rates per second are those of the machine th
 two cores that others used too: what yours does is rather more). "Asked" is what was set before measuring.
 
 ```bash
-python -m benchmarks --page docs/measured_speed.md     # {minutes} CPU minutes; --quick leaves out what takes over a minute
+python -m benchmarks --page docs/measured_speed.md     # --quick leaves out what takes over a CPU minute
+python -m benchmarks --missing --page docs/measured_speed.md     # what no run has got to yet
 ```
 
 """
@@ -265,10 +266,8 @@ python -m benchmarks --page docs/measured_speed.md     # {minutes} CPU minutes; 
 
 def page(rows: list[dict[str, object]]) -> str:
     """The table as Markdown."""
-    seconds = {row["command"]: float(str(row.get("cpu_seconds") or 0)) for row in rows}
     lines = [
-        HEAD.format(minutes=f"{sum(seconds.values()) / 60:.0f}")
-        + f"Python {platform.python_version()}, {platform.machine()}. Commands are scripts of `benchmarks/`.",
+        f"{HEAD}Python {platform.python_version()}, {platform.machine()}. Commands are scripts of `benchmarks/`.",
         "",
         "| what | measured | asked | command | day |",
         "|---|---|---|---|---|",
@@ -283,6 +282,13 @@ def page(rows: list[dict[str, object]]) -> str:
         value = "not measured" if row["figure"] is None else f"{row['figure']:,g} {row['unit']}"
         command = str(row["command"]).removeprefix("python benchmarks/")
         lines.append(f"| {row['name']} | {value}{verdict} | {asked} | `{command}` | {row['day']} |")
+    known = {row["name"] for row in rows}
+    if missing := list(dict.fromkeys(f"`{c.command}`" for c in CLAIMS if c.name not in known)):
+        lines += [
+            "",
+            f"Not run yet with this command: {', '.join(missing)}. What they printed on other days is under Measured: "
+            "[the core](measured_core.md), [audio](measured_audio.md), [segmentation](measured_segmentation.md).",
+        ]
     return "\n".join([*lines, "", *growth_section()]) + "\n"
 
 
