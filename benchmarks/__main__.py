@@ -1,6 +1,6 @@
 """Every figure of speed and memory that the docs state, in one run, as a table beside what was asked.
 
-    python -m benchmarks [--page docs/measured_speed.md]     # all of it, half an hour of CPU time
+    python -m benchmarks [--page docs/measured_speed.md]     # all of it
     python -m benchmarks --quick                             # without what takes more than a CPU minute
     python -m benchmarks --missing --page docs/measured_speed.md     # what an earlier run has not got to
     python -m benchmarks --only NAME [--list]
