@@ -1,11 +1,15 @@
 """Every figure of speed and memory that the docs state, in one run, as a table beside what was asked.
 
-    python -m benchmarks [--only NAME] [--list] [--page docs/measured_speed.md]
+    python -m benchmarks [--page docs/measured_speed.md]     # all of it
+    python -m benchmarks --quick                             # without what takes more than a CPU minute
+    python -m benchmarks --missing --page docs/measured_speed.md     # what an earlier run has not got to
+    python -m benchmarks --only NAME [--list]
 
 Runs the scripts of this folder one after the other, one thread each, and reads their figures from what they print; a
 script's own help says what it does, and all that they print is kept under labelnoise-results/. Ours and the peer's come
-from the same run, so ratios stand on a busy machine, seconds do not. About twelve minutes. Exits with 1 where a
-figure misses what was asked.
+from the same run, so ratios stand on a busy machine, seconds do not. Figures of earlier runs are kept, and the page has
+them all, each with its day; growth with the number of items is in it where benchmarks/curves.py has run. Exits with 1
+where a figure misses what was asked.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import json
 import os
 import platform
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -23,13 +28,16 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 RESULTS = Path("labelnoise-results")
+#: What benchmarks/curves.py measured, and its picture as the page names it.
+CURVES, FIGURE = HERE / "curves.jsonl", "figures/curves.svg"
 
 
 @dataclass(frozen=True)
 class Claim:
     """A figure in a script's output.
 
-    ``pattern`` has one group, the figure; ``asked`` is the least (or, below ``at_most``, the largest) one.
+    ``pattern`` has one group, the figure; ``asked`` is the least (or, below ``at_most``, the largest) one. ``slow``:
+    the command takes more than a CPU minute.
     """
 
     name: str
@@ -38,6 +46,7 @@ class Claim:
     pattern: str
     asked: float | None = None
     at_most: bool = False
+    slow: bool = False
 
     def met(self, figure: float) -> bool | None:
         """Whether the figure is what was asked; None where nothing was."""
@@ -116,6 +125,28 @@ CLAIMS = (
         r"^both +[\d.]+ +[\d.]+ +(\d+)",
         1000,
         at_most=True,
+        slow=True,
+    ),
+    Claim(
+        "A folder of 100,000 clips, read and judged",
+        "CPU seconds",
+        "streams.py audio",
+        r'"files": 100000.*"cpu_seconds": ([\d.]+)',
+        slow=True,
+    ),
+    Claim(
+        "... peak memory",
+        "MiB",
+        "streams.py audio",
+        r'"files": 100000.*"peak_mib": (\d+)',
+        slow=True,
+    ),
+    Claim(
+        "A folder of 100,000 masks, read and judged: peak memory",
+        "MiB",
+        "streams.py segmentation",
+        r'"files": 100000.*"peak_mib": (\d+)',
+        slow=True,
     ),
     Claim(
         "Log-mel, 16 kHz, 64 bands",
@@ -137,6 +168,7 @@ CLAIMS = (
         r'"together": ([\d.]+)',
         60,
         at_most=True,
+        slow=True,
     ),
     Claim(
         "Pixel audit, 11 classes",
@@ -185,6 +217,7 @@ def figures(command: str, text: str) -> list[dict[str, object]]:
                 "asked": claim.asked,
                 "at_most": claim.at_most,
                 "met": None if value is None else claim.met(value),
+                "day": time.strftime("%Y-%m-%d", time.gmtime()),
             }
         )
     return rows
@@ -216,17 +249,28 @@ def run(command: str) -> str:
     return "".join(lines)
 
 
+HEAD = """# Measured: speed and memory
+
+Every figure of speed or memory that these pages state is here with its command, or stands beside one where it is
+stated. All are measured with one thread. "Times X's speed" compares with that package on the same arrays in the same
+run, so it holds on a busy machine; rates per second are those of the machine they were measured on (a virtual one with
+two cores that others used too: what yours does is rather more). "Asked" is what was set before measuring.
+
+```bash
+python -m benchmarks --page docs/measured_speed.md     # --quick leaves out what takes over a CPU minute
+python -m benchmarks --missing --page docs/measured_speed.md     # what no run has got to yet
+```
+
+"""
+
+
 def page(rows: list[dict[str, object]]) -> str:
     """The table as Markdown."""
     lines = [
-        "# Measured: speed and memory",
+        f"{HEAD}Python {platform.python_version()}, {platform.machine()}. Commands are scripts of `benchmarks/`.",
         "",
-        "Made by `python -m benchmarks --page docs/measured_speed.md`: one thread, ours and the peer's in one run.",
-        "Ratios hold on a busy machine, rates per second depend on it. "
-        f"Python {platform.python_version()}, {platform.machine()}, {time.strftime('%Y-%m-%d', time.gmtime())}.",
-        "",
-        "| what | measured | asked | command |",
-        "|---|---|---|---|",
+        "| what | measured | asked | command | day |",
+        "|---|---|---|---|---|",
     ]
     for row in rows:
         asked = (
@@ -237,8 +281,41 @@ def page(rows: list[dict[str, object]]) -> str:
         verdict = {True: "", False: " **missed**", None: ""}[row["met"]]  # type: ignore[index]
         value = "not measured" if row["figure"] is None else f"{row['figure']:,g} {row['unit']}"
         command = str(row["command"]).removeprefix("python benchmarks/")
-        lines.append(f"| {row['name']} | {value}{verdict} | {asked} | `{command}` |")
-    return "\n".join(lines) + "\n"
+        lines.append(f"| {row['name']} | {value}{verdict} | {asked} | `{command}` | {row['day']} |")
+    known = {row["name"] for row in rows}
+    if missing := list(dict.fromkeys(f"`{c.command}`" for c in CLAIMS if c.name not in known)):
+        lines += [
+            "",
+            f"Not run yet with this command: {', '.join(missing)}. What they printed on other days is under Measured: "
+            "[the core](measured_core.md), [audio](measured_audio.md), [segmentation](measured_segmentation.md).",
+        ]
+    return "\n".join([*lines, "", *growth_section()]) + "\n"
+
+
+def growth_section() -> list[str]:
+    """What benchmarks/curves.py has measured, as Markdown; nothing where it was not run."""
+    if not CURVES.exists():
+        return []
+    from benchmarks.curves import SECTION, markdown, read
+
+    return [*SECTION, f"![CPU seconds and peak memory against items]({FIGURE})", "", *markdown(read(CURVES))]
+
+
+def merged(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """These rows and, of other claims, those of earlier runs; in the order of the claims."""
+    file = RESULTS / "claims.json"
+    known = {row["name"]: row for row in json.loads(file.read_text("utf-8"))} if file.exists() else {}
+    known |= {row["name"]: row for row in rows}
+    kept = [known[claim.name] for claim in CLAIMS if claim.name in known]
+    RESULTS.mkdir(exist_ok=True)
+    file.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    return kept
+
+
+def _children() -> float:
+    """CPU seconds of all processes started so far."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def main() -> int:
@@ -249,9 +326,12 @@ def main() -> int:
     )
     parser.add_argument("--only", default="", help="figures whose name or command contains this")
     parser.add_argument("--list", action="store_true", help="what would be measured")
+    parser.add_argument("--quick", action="store_true", help="without commands of more than a CPU minute")
+    parser.add_argument("--missing", action="store_true", help="only what has no figure from an earlier run")
     parser.add_argument("--page", type=Path, help="write the table as Markdown")
     asked = parser.parse_args()
     wanted = [c for c in CLAIMS if asked.only.lower() in f"{c.name} {c.command}".lower()]
+    wanted = [c for c in wanted if not (asked.quick and c.slow)]
     if not wanted:
         parser.error(f"no figure's name or command contains {asked.only!r}; --list shows them")
     commands = list(dict.fromkeys(claim.command for claim in wanted))
@@ -259,14 +339,23 @@ def main() -> int:
         for claim in wanted:
             print(f"{claim.name} ({claim.unit}): {claim.command}")
         return 0
-    rows = [row for command in commands for row in figures(command, run(command))]
-    rows = [row for row in rows if row["name"] in {claim.name for claim in wanted}]
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "claims.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    text = page(rows)
+    rows = merged([])
+    have = {row["name"] for row in rows if row["figure"] is not None}
+    for command in commands:
+        if asked.missing and all(c.name in have for c in wanted if c.command == command):
+            continue
+        before = _children()
+        found = figures(command, run(command))
+        spent = round(_children() - before, 1)
+        # After each command: what was measured is kept if the next one is stopped.
+        rows = merged([{**row, "cpu_seconds": spent} for row in found])
+        if asked.page:
+            asked.page.write_text(page(rows), encoding="utf-8")
     if asked.page:
-        asked.page.write_text(text, encoding="utf-8")
-    print("\n" + text)
+        asked.page.write_text(page(rows), encoding="utf-8")
+    names = {claim.name for claim in wanted}
+    rows = [row for row in rows if row["name"] in names]
+    print("\n" + page(rows))
     return int(any(row["figure"] is None or row["met"] is False for row in rows))
 
 

@@ -1,12 +1,12 @@
 """What every verb costs in every modality as the data grow a thousandfold: CPU seconds and peak memory.
 
-    python benchmarks/curves.py --json curves.jsonl [--domains graph,text] [--verbs detect] [--limit 300]
-    python benchmarks/curves.py --json curves.jsonl --plot docs/figures/curves.svg --no-run
+    python benchmarks/curves.py [--domains graph,text] [--verbs detect] [--limit 300] [--largest 10000]
+    python benchmarks/curves.py --plot docs/figures/curves.svg --no-run
 
 Generated data (the embedded sets, larger) are saved as a user's files, and each verb runs on them as its own process,
 one thread: seconds and memory are those of a user's call, imports included. "help" is what a call costs that does
-nothing. Runs in the file are not repeated; one that takes longer than the limit is listed as such, and larger sizes are
-left out. The end prints how cost grows: the exponent between the two largest sizes, less the cost of "help".
+nothing. Runs in the file are not repeated; one that takes more CPU seconds than the limit is listed as such, and larger
+sizes are left out. The end prints how cost grows; `python -m benchmarks --page` puts that and the picture on its page.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,9 @@ SIZES = {
     "audio": (50, 500, 5_000, 50_000),
     "segmentation": (10, 100, 1_000, 10_000),
 }
+UNITS = {"text": "sentences", "graph": "nodes", "audio": "clips", "segmentation": "images of 64 x 64"}
+#: Finished runs, one object a line.
+RUNS = Path(__file__).with_name("curves.jsonl")
 #: The file or folder that data are saved as, and the cheapest trainer, which shows what the data themselves cost.
 FORMS = {"text": "data.conll", "graph": "data.npz", "audio": "data", "segmentation": "data"}
 KINDS = {"text": "mixed", "graph": "symmetric", "audio": "symmetric", "segmentation": "displacement"}
@@ -41,6 +45,8 @@ TRAIN = {
     "audio": ["--method", "plain", "--set", "epochs=1"],
     "segmentation": ["--method", "plain", "--set", "epochs=1"],
 }
+#: A CoNLL file has no place for the truth.
+IMPOSSIBLE = {("text", "evaluate")}
 DETECT: dict[str, list[str]] = {"segmentation": ["--set", "epochs=1"]}
 VERBS = ("help", "corrupt", "detect", "evaluate", "review", "apply", "train")
 
@@ -112,7 +118,6 @@ def arguments(domain: str, verb: str, data: Path) -> list[str]:
 
 def timed(call: list[str], cwd: Path, limit: float) -> dict[str, Any]:
     """CPU seconds, MiB at the peak and how a process ended."""
-    started = time.monotonic()
     with open(cwd / "log.txt", "w", encoding="utf-8") as log:
         process = subprocess.Popen(call, cwd=cwd, stdout=log, stderr=subprocess.STDOUT)
         stopped = False
@@ -120,10 +125,10 @@ def timed(call: list[str], cwd: Path, limit: float) -> dict[str, Any]:
             pid, status, usage = os.wait4(process.pid, os.WNOHANG)
             if pid:
                 break
-            if time.monotonic() - started > limit and not stopped:
+            if not stopped and _spent(process.pid) > limit:
                 process.send_signal(signal.SIGKILL)
                 stopped = True
-            time.sleep(0.02)
+            time.sleep(0.05)
     process.returncode = os.waitstatus_to_exitcode(status)
     return {
         "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
@@ -133,9 +138,17 @@ def timed(call: list[str], cwd: Path, limit: float) -> dict[str, Any]:
     }
 
 
-def measure(domain: str, n: int, verbs: list[str], limit: float, skip: set[str]) -> list[dict[str, Any]]:
-    """All verbs on one size."""
-    rows = []
+def _spent(process: int) -> float:
+    """CPU seconds of a running process; on a busy machine it may wait as long as it likes."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(domain: str, n: int, verbs: list[str], limit: float, skip: set[str]) -> Iterator[dict[str, Any]]:
+    """All verbs on one size, one after the other."""
     with tempfile.TemporaryDirectory(prefix="labelnoise-curves-") as folder:
         at = Path(folder)
         os.environ["LABELNOISE_CACHE"] = str(at / "cache")
@@ -144,106 +157,188 @@ def measure(domain: str, n: int, verbs: list[str], limit: float, skip: set[str])
             if verb == "apply" and (at / "issues.parquet").exists():
                 decided(at)
             # Detecting comes first for those that read what it wrote.
-            if verb in skip or (verb not in verbs and verb != "detect"):
+            if verb in skip or (domain, verb) in IMPOSSIBLE or (verb not in verbs and verb != "detect"):
                 continue
             call = [sys.executable, "-m", "labelnoise", domain, *arguments(domain, verb, data)]
-            rows.append({"domain": domain, "n": n, "verb": verb, **timed(call, at, limit)})
-            print(json.dumps(rows[-1]), flush=True)
-            if verb == "detect" and rows[-1]["ended"] != 0:
+            row = {"domain": domain, "n": n, "verb": verb, **timed(call, at, limit)}
+            print(json.dumps(row), flush=True)
+            yield row
+            if verb == "detect" and row["ended"] != 0:
                 break
-    return rows
 
 
-def growth(rows: list[dict[str, Any]]) -> None:
-    """A line of Markdown for each modality and verb."""
-    print("| modality | verb | " + " | ".join(f"{10**i:,} x" for i in range(4)) + " | grows like |")
-    print("|---|---|---|---|---|---|---|")
+def read(path: Path) -> list[dict[str, Any]]:
+    """The finished runs of a file, the last where one was repeated."""
+    if not path.exists():
+        return []
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = [row for row in rows if (row["domain"], row["verb"]) not in IMPOSSIBLE]
+    return list({(row["domain"], row["n"], row["verb"]): row for row in rows}.values())
+
+
+def exponent(sizes: list[int], costs: list[float]) -> float | None:
+    """The power of n that costs beyond those of the smallest size follow: a line through logarithms, least squares.
+
+    The smallest size is small enough to cost little but starting and importing. Sizes that cost hardly more say nothing
+    of growth; None where fewer than two others are left.
+    """
+    idle = min(costs, default=0.0)
+    points = [(math.log(n), math.log(c - idle)) for n, c in zip(sizes, costs) if c > GROWN * idle]
+    if len(points) < 2:
+        return None
+    x, y = zip(*points)
+    mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
+    return sum((a - mean_x) * (b - mean_y) for a, b in points) / sum((a - mean_x) ** 2 for a in x)
+
+
+#: Growth below this is taken for chance.
+GROWN = 1.1
+SECTION = (
+    "## Growth with the number of items",
+    "",
+    "What a call of the command line costs, from its start to its end, imports included, on generated data that are",
+    "read from files; `--help` is the call that does nothing. Detection is the default one, training the cheapest",
+    "trainer (for one epoch where it has epochs). CPU seconds on one thread; MiB at the peak. n^p: a line fitted to the",
+    "logarithms of what sizes cost beyond the smallest one, which is mostly starting Python and importing, of those that",
+    'cost a tenth more than it; "-" where fewer than two do.',
+    "",
+    "```bash",
+    "python benchmarks/curves.py --plot docs/figures/curves.svg     # adds to benchmarks/curves.jsonl; --domains, --verbs",
+    "```",
+    "",
+)
+
+
+def markdown(rows: list[dict[str, Any]]) -> list[str]:
+    """Lines of a table for each modality."""
+    lines = []
     for domain in SIZES:
-        idle = next((r["cpu_seconds"] for r in rows if r["domain"] == domain and r["verb"] == "help"), 0.0)
+        sizes = sorted({row["n"] for row in rows if row["domain"] == domain})
+        if not sizes:
+            continue
+        lines += [
+            f"| {domain}, {UNITS[domain]} | " + " | ".join(f"{n:,}" for n in sizes) + " | seconds | MiB |",
+            "|---" * (len(sizes) + 3) + "|",
+        ]
         for verb in VERBS:
-            found = {r["n"]: r for r in rows if (r["domain"], r["verb"]) == (domain, verb)}
+            found = {row["n"]: row for row in rows if (row["domain"], row["verb"]) == (domain, verb)}
             if not found:
                 continue
-            cells = []
-            for n in SIZES[domain]:
-                r = found.get(n)
-                cells.append(
-                    ""
-                    if r is None
-                    else f"{r['cpu_seconds']:.1f} s, {r['mib']:,} MiB"
-                    if r["ended"] == 0
-                    else f"not within {r['cpu_seconds']:.0f} s"
-                )
-            done = sorted(n for n, r in found.items() if r["ended"] == 0)
-            power = ""
-            if len(done) > 1 and verb != "help":
-                a, b = (max(found[n]["cpu_seconds"] - idle, 0.05) for n in done[-2:])
-                power = f"n^{math.log(b / a) / math.log(done[-1] / done[-2]):.2f}"
-            print(f"| {domain} | {verb} | " + " | ".join(cells) + f" | {power} |")
+            cells = ["" if n not in found else _cell(found[n]) for n in sizes]
+            done = sorted(n for n, row in found.items() if row["ended"] == 0)
+            powers = []
+            for what in ("cpu_seconds", "mib"):
+                power = exponent(done, [found[n][what] for n in done]) if verb != "help" else None
+                powers.append("" if verb == "help" else "-" if power is None else f"n^{power:.2f}")
+            lines.append(f"| {verb} | " + " | ".join([*cells, *powers]) + " |")
+        lines.append("")
+    return lines
+
+
+def _cell(row: dict[str, Any]) -> str:
+    if row["ended"] == 0:
+        return f"{row['cpu_seconds']:.1f} s, {row['mib']:,}"
+    return f"not within {row['cpu_seconds']:.0f} s" if row["ended"] == "limit" else "failed"
+
+
+#: Colours that differ for eyes of all kinds and stand on white and on black (Okabe, Ito 2008, but yellow).
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
+#: Lines and text that stand on white and on black.
+INK = "#7f7f7f"
 
 
 def plot(rows: list[dict[str, Any]], path: Path) -> None:
-    """Seconds and memory against items, a column per modality."""
+    """Seconds and memory against items, a column per modality; a transparent picture for light and dark pages."""
     import matplotlib
 
     matplotlib.use("svg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-    figure, axes = plt.subplots(2, len(SIZES), figsize=(12, 5.5), sharey="row", layout="constrained")
-    units = {"text": "sentences", "graph": "nodes", "audio": "clips", "segmentation": "images"}
-    marks = dict(zip(VERBS[1:], "osv^Dx"))
-    for column, domain in enumerate(SIZES):
-        for verb in VERBS[1:]:
-            found = [r for r in rows if r["domain"] == domain and r["verb"] == verb and r["ended"] == 0]
-            found.sort(key=lambda r: r["n"])
+    inks = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "grid.color")
+    style = dict.fromkeys(inks, INK) | {"font.size": 10, "svg.hashsalt": "curves", "axes.titlesize": 11}
+    with plt.rc_context(style):
+        figure, axes = plt.subplots(2, len(SIZES), figsize=(11, 5.6), sharey="row", layout="constrained")
+        marks, dashes = (
+            dict(zip(VERBS[1:], "osv^Dx")),
+            dict(zip(VERBS[1:], ("-", "-", "--", "-.", ":", "--"))),
+        )
+        for column, domain in enumerate(SIZES):
+            idle = [row for row in rows if row["domain"] == domain and row["verb"] == "help"]
             for axis, what in zip(axes[:, column], ("cpu_seconds", "mib")):
-                axis.plot(
-                    [r["n"] for r in found], [r[what] for r in found], marker=marks[verb], label=verb, ms=4
-                )
+                for verb, colour in zip(VERBS[1:], COLOURS):
+                    found = [
+                        r for r in rows if (r["domain"], r["verb"]) == (domain, verb) and r["ended"] == 0
+                    ]
+                    found.sort(key=lambda r: r["n"])
+                    axis.plot(
+                        [r["n"] for r in found],
+                        [r[what] for r in found],
+                        marker=marks[verb],
+                        linestyle=dashes[verb],
+                        color=colour,
+                        label=verb,
+                        ms=5,
+                        lw=1.6,
+                    )
+                if idle:
+                    level = sum(row[what] for row in idle) / len(idle)
+                    axis.axhline(level, color=INK, lw=1, ls=(0, (1, 2)), label="--help")
                 axis.set_xscale("log")
                 axis.set_yscale("log")
-                axis.grid(alpha=0.3)
-        axes[0, column].set_title(domain)
-        axes[1, column].set_xlabel(units[domain])
-    axes[0, 0].set_ylabel("CPU seconds")
-    axes[1, 0].set_ylabel("peak memory, MiB")
-    axes[0, 0].legend(fontsize=8)
-    figure.savefig(path)
+                # The sizes themselves, and round numbers: powers of ten say little where there are two decades.
+                sizes = sorted({row["n"] for row in rows if row["domain"] == domain})
+                axis.set_xticks(sizes, [f"{n:,}" for n in sizes])
+                axis.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+                axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+                axis.xaxis.set_minor_locator(NullLocator())
+                axis.yaxis.set_minor_locator(NullLocator())
+                axis.grid(alpha=0.35, lw=0.6)
+                axis.set_facecolor("none")
+            axes[0, column].set_title(domain)
+            axes[1, column].set_xlabel(UNITS[domain])
+        axes[0, 0].set_ylabel("CPU seconds")
+        axes[1, 0].set_ylabel("peak memory, MiB")
+        handles, names = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # No date in the file: the same runs give the same picture.
+        figure.savefig(path, transparent=True, metadata={"Date": None})
+        plt.close(figure)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--json", type=Path, required=True, help="file of finished runs, one object a line")
+    parser.add_argument("--json", type=Path, default=RUNS, help="file of finished runs, one object a line")
     parser.add_argument("--domains", default=",".join(SIZES))
     parser.add_argument("--verbs", default=",".join(VERBS))
-    parser.add_argument("--limit", type=float, default=300.0, help="seconds after which a run is stopped")
+    parser.add_argument("--limit", type=float, default=300.0, help="CPU seconds after which a run is stopped")
     parser.add_argument("--largest", type=int, default=10**9, help="no more items than this")
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--no-run", action="store_true")
     asked = parser.parse_args()
 
-    def read() -> list[dict[str, Any]]:
-        return (
-            [json.loads(line) for line in asked.json.read_text().splitlines()] if asked.json.exists() else []
-        )
-
     for domain in asked.domains.split(",") if not asked.no_run else ():
         for n in (n for n in SIZES[domain] if n <= asked.largest):
-            rows = [r for r in read() if r["domain"] == domain]
+            rows = [r for r in read(asked.json) if r["domain"] == domain]
             verbs = [
-                v for v in asked.verbs.split(",") if not any(r["n"] == n and r["verb"] == v for r in rows)
+                v
+                for v in asked.verbs.split(",")
+                if not any(r["n"] == n and r["verb"] == v for r in rows) and (domain, v) not in IMPOSSIBLE
             ]
             failed = {r["verb"] for r in rows if r["ended"] != 0}
             if "detect" in failed or not verbs:
                 continue
-            new = [r for r in measure(domain, n, verbs, asked.limit, failed) if r["verb"] in verbs]
-            with asked.json.open("a") as out:
-                out.write("".join(json.dumps(row) + "\n" for row in new))
-    growth(read())
+            for row in measure(domain, n, verbs, asked.limit, failed):
+                if row["verb"] in verbs:
+                    with asked.json.open("a", encoding="utf-8") as out:
+                        out.write(json.dumps(row) + "\n")
+    rows = read(asked.json)
+    print("\n".join(markdown(rows)))
     if asked.plot:
-        plot(read(), asked.plot)
+        plot(rows, asked.plot)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
     python benchmarks/fuzz --only graph.npz --count 500
     python benchmarks/fuzz --only graph.npz --input 4711 --keep /tmp/inputs   # one input again, and its files
     python benchmarks/fuzz --coverage text.spacy         # guided by coverage, needs atheris
+    python benchmarks/fuzz --json fuzz.json --table      # what a file of results says, as Markdown
 
 Run it where the package can be imported (installed, or PYTHONPATH set to the repository), on Linux. An input is a
 valid example changed at random: bits, cuts, splices, numbers, types, nesting, encodings, within containers too, and,
@@ -45,10 +46,16 @@ def main() -> int:
     parser.add_argument("--input", type=int, help="run this one input in this process, with its traceback")
     parser.add_argument("--coverage", metavar="NAME", help="let atheris find the inputs of one target")
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--table", action="store_true", help="print the results in --json by kind of target")
     asked = parser.parse_args()
     if asked.list:
         for target in TARGETS.values():
             print(f"{target.name:28s} {', '.join(target.covers)}")
+        return 0
+    if asked.table:
+        if asked.json is None or not asked.json.exists():
+            parser.error("--table needs --json with the results of a run")
+        print("\n".join(table(json.loads(asked.json.read_text()))))
         return 0
     if asked.coverage:
         from fuzz.coverage import explore
@@ -83,6 +90,28 @@ def main() -> int:
         for what, (number, *which) in sorted(done["problems"].items(), key=lambda item: -item[1][0]):
             print(f"    {number:6,d}  {what}  {which[:2]}", flush=True)
     return 1 if bad else 0
+
+
+def table(results: dict[str, Any]) -> list[str]:
+    """Lines of Markdown: inputs and what came of them, for each kind of target."""
+    lines = [
+        "| kind | targets | inputs each | inputs | read | refused | problems | slowest, s | memory, MiB |",
+        "|---" * 9 + "|",
+    ]
+    kinds = list(dict.fromkeys(name.partition(".")[0] for name in results))
+    for kind in [*kinds, "all"]:
+        rows = [row for name, row in results.items() if kind in (name.partition(".")[0], "all")]
+        sums = [sum(row[what] for row in rows) for what in ("inputs", "read", "refused")]
+        bad = sum(found[0] for row in rows for found in row["problems"].values())
+        low, high = min(row["count"] for row in rows), max(row["count"] for row in rows)
+        each = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+        cells = [f"{len(rows)}", each, *(f"{value:,}" for value in sums), f"{bad:,}"]
+        cells += [
+            f"{max(row['slowest'] for row in rows):.2f}",
+            f"{max(row['widest'] for row in rows) >> 20:,}",
+        ]
+        lines.append(f"| {kind} | " + " | ".join(cells) + " |")
+    return lines
 
 
 def show(name: str, number: int, seed: int, keep: Path | None) -> int:

@@ -63,6 +63,7 @@ def classes() -> Files:
 
 def tags() -> Files:
     notes = {"name": "n", "tag_names": ["dog", "rain"], "meta": {"a": 1}, "written_by": "labelnoise"}
+    notes["sound"] = {"a.wav": "/nowhere/a.wav"}
     rows = ("fname,tags,true", 'a.wav,"dog,rain",dog', "b.wav,?dog,rain", "c.wav,?,")
     return {"clips.csv": table(*rows), "clips.json": json.dumps(notes).encode()}
 

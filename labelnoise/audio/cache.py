@@ -27,6 +27,8 @@ __all__ = ["CachedFeatures", "cached_log_mel", "config_key"]
 _VERSION = 1
 #: Bytes of features after which the index follows them to disk: what a kill can cost.
 _COMMIT_BYTES = 8 << 20
+#: Bytes of features that were asked for after which the files are mapped anew: what stays of them in memory.
+_MAPPED_BYTES = 32 << 20
 
 Place = tuple[Path, int, int]
 
@@ -44,6 +46,7 @@ class CachedFeatures(Sequence[NDArray[np.float16]]):
     def __init__(self, places: Sequence[Place], n_mels: int) -> None:
         self._places = list(places)
         self._maps: dict[Path, NDArray[np.float16]] = {}
+        self._touched = 0
         self.n_mels = n_mels
         self.frames = np.array([frames for _, _, frames in self._places], dtype=np.int64)
 
@@ -55,6 +58,10 @@ class CachedFeatures(Sequence[NDArray[np.float16]]):
         if isinstance(index, slice):
             return CachedFeatures(self._places[index], self.n_mels)
         path, start, frames = self._places[index]
+        self._touched += 2 * frames * self.n_mels
+        if self._touched > _MAPPED_BYTES:
+            # Pages of a map count as this process's memory until it is given up; views that are held keep theirs.
+            self._maps, self._touched = {}, 0
         if path not in self._maps:
             # A killed run may have left half a number at the end, so the length is said.
             whole = path.stat().st_size // 2

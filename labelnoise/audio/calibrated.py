@@ -243,7 +243,7 @@ def detect_confident_learning(
     else:
         if len(np.unique(given[has])) < 2:
             raise InputError("The labels hold fewer than 2 classes; a wrong one can only be told among more.")
-        model = FeatureModel(X[has], dataset.n_classes, groups=groups[has], seed=seed)
+        model = FeatureModel(X if has.all() else X[has], dataset.n_classes, groups=groups[has], seed=seed)
         targets = np.eye(dataset.n_classes)[given[has]]
         p = np.empty((len(given), dataset.n_classes))
         p[has] = model.probs(targets, given[has])

@@ -32,6 +32,8 @@ Array = NDArray[np.float64]
 STATISTICS = "log-mel statistics"
 #: Samples per second that pretrained networks of sound expect where their folder does not say.
 NETWORK_RATE = 16_000
+#: Clips whose vectors are scaled at a time.
+_ROWS = 2_048
 #: How the name of one of torchaudio's bundles begins.
 BUNDLE = "torchaudio:"
 
@@ -119,13 +121,19 @@ def log_mel_statistics(audio: LazyAudio) -> Array:
     [1.0, 1.0]
     """
     features = cached_log_mel(audio, "16k64")
-    blocks = np.stack([_statistics(np.asarray(features[i], dtype=np.float64)) for i in range(len(features))])
+    blocks = np.empty((len(features), 6, features.n_mels))
+    for i in range(len(features)):
+        blocks[i] = _statistics(np.asarray(features[i], dtype=np.float64))
+    # In place from here on: a folder of very many clips holds one array of them.
     blocks -= blocks.mean(axis=0)
-    lengths = np.linalg.norm(blocks, axis=2)
+    lengths = np.empty(blocks.shape[:2])
+    for i in range(0, len(blocks), _ROWS):
+        lengths[i : i + _ROWS] = np.linalg.norm(blocks[i : i + _ROWS], axis=2)
     blocks /= np.maximum(lengths.mean(axis=0), 1e-9)[:, None]
-    flat = blocks.reshape(len(blocks), -1)
-    result: Array = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
-    return result
+    flat: Array = blocks.reshape(len(blocks), -1)
+    for i in range(0, len(flat), _ROWS):
+        flat[i : i + _ROWS] /= np.maximum(np.linalg.norm(flat[i : i + _ROWS], axis=1, keepdims=True), 1e-12)
+    return flat
 
 
 def _statistics(spectrogram: Array) -> Array:

@@ -56,7 +56,7 @@ def read_esc50(folder: Path) -> AudioDataset:
         names,
         files=table["filename"],
         name="ESC-50",
-        audio=find_audio(table["filename"], (folder / "audio", folder), 16000),
+        audio=find_audio(table["filename"], (folder / "audio", folder), 16000, published=str(path)),
         recordings=np.array(recordings, dtype=object),
         splits={f"fold-{fold}": folds == fold for fold in sorted(set(folds.tolist()))},
         source=str(folder),

@@ -12,6 +12,8 @@ column          what
 ==============  ==============================================================================================
 
 Tags take ``?`` before them where they are neither known to be present nor absent. The sound files may be missing.
+A path may be absolute or lead through ``..``: such sound is read where it lies, and a written copy of the data refers
+to it there, since nothing is ever written outside of the copy's folder.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from numpy.typing import NDArray
 from labelnoise.audio.dataset import AudioDataset
 from labelnoise.audio.tables import UNKNOWN, encode_classes, encode_tags, find_audio, read_table
 from labelnoise.core.files import replacing
-from labelnoise.core.reading import read_json
+from labelnoise.core.reading import leads_outside, read_json
 from labelnoise.core.validation import InputError
 
 __all__ = ["read_clips", "write_clips"]
@@ -87,7 +89,7 @@ def read_clips(path: str | Path, *, multilabel: bool | None = None, sample_rate:
         "name": str(notes.get("name", folder.name or table_path.stem)),
         "source": str(path),
         "meta": dict(notes.get("meta", {})),
-        "audio": find_audio(files, (folder, folder / "audio"), sample_rate),
+        "audio": find_audio(files, (folder, folder / "audio"), sample_rate, known=notes.get("sound")),
         "splits": _read_splits(table.get("splits", ())),
     }
     for field, column in (("origin", "origin"), ("annotator", "annotator"), ("recordings", "recording")):
@@ -111,8 +113,9 @@ def read_clips(path: str | Path, *, multilabel: bool | None = None, sample_rate:
 def write_clips(dataset: AudioDataset, path: str | Path) -> list[Path]:
     """Write a data set as a new folder that `read_clips` reads back; all of it, or nothing.
 
-    Sound files are copied byte for byte; rendered clips become WAV files of 32-bit floats. An existing folder is
-    never written into, so that originals stay.
+    Sound files are copied byte for byte; rendered clips become WAV files of 32-bit floats. Sound whose name is
+    absolute or leads through ``..`` is not copied: the copy says where it lies. An existing folder is never written
+    into, so that originals stay.
 
     Parameters
     ----------
@@ -178,9 +181,17 @@ def _write_into(dataset: AudioDataset, folder: Path) -> None:
         "meta": dict(dataset.meta),
         "written_by": "labelnoise",
     }
+    sources = dataset.audio.sources if dataset.audio is not None else ()
+    outside = {
+        name: os.path.abspath(source) for name, source in zip(dataset.files, sources) if leads_outside(name)
+    }
+    if outside:
+        notes["sound"] = outside
     (folder / NOTES).write_text(json.dumps(notes, indent=1) + "\n", encoding="utf-8")
     if dataset.audio is not None:
         for i, name in enumerate(dataset.files):
+            if name in outside:
+                continue
             target = folder / "audio" / name
             target.parent.mkdir(parents=True, exist_ok=True)
             source = dataset.audio.sources[i]
@@ -206,9 +217,11 @@ def _cells(dataset: AudioDataset, flat: NDArray[Any]) -> list[str]:
 
 
 def _check_names(dataset: AudioDataset) -> None:
-    for name in dataset.files:
-        pure = PurePosixPath(name)
-        if pure.is_absolute() or ".." in pure.parts or not pure.parts or set("\x00\n\r\\") & set(name):
+    sources = dataset.audio.sources if dataset.audio is not None else [None] * dataset.n_clips
+    for name, source in zip(dataset.files, sources):
+        # Where the sound of a name outside is a file, or there is none, the name alone is written.
+        lost = leads_outside(name) and not (source is None or isinstance(source, str | Path))
+        if lost or not PurePosixPath(name).parts or set("\x00\n\r\\") & set(name):
             raise InputError(
                 f"The clip {name!r} cannot be a file below a folder; give it a relative path before writing."
             )
@@ -280,6 +293,8 @@ def _read_notes(path: Path) -> dict[str, Any]:
     for key in ("tag_names", "class_names") if sound else ():
         names = notes.get(key) or []
         sound = sound and isinstance(names, list) and all(isinstance(name, str) for name in names)
+    places = notes.get("sound", {}) if sound else {}
+    sound = sound and isinstance(places, dict) and all(isinstance(place, str) for place in places.values())
     if not sound:
         raise InputError(f"{path} is not what write_clips writes; remove it.")
     return dict(notes)

@@ -208,8 +208,9 @@ def _sound(files: list[str], folder: Path, before: str, after: str = "") -> Lazy
     """The clips in folders called as the parts are, or as the published archives are."""
     bases = [folder, folder.parent]
     published = [f"{before}{name.replace('/', after + '/', 1)}" for name in files]
-    plain = find_audio(files, bases, 44100)
-    return plain if plain is not None else find_audio(published, bases, 44100)
+    where = f"A table of {folder}"
+    plain = find_audio(files, bases, 44100, published=where)
+    return plain if plain is not None else find_audio(published, bases, 44100, published=where)
 
 
 def _uploader(url: str) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labelnoise.audio.decode import LazyAudio
-from labelnoise.core.reading import read_text
+from labelnoise.core.reading import check_inside, file_is_there, read_text
 from labelnoise.core.validation import InputError
 
 __all__ = ["encode_classes", "encode_tags", "find_audio", "read_table", "split_tags"]
@@ -168,22 +168,46 @@ def encode_classes(
     return np.array([place[cell] for cell in cells], dtype=np.int64), names
 
 
-def _is_there(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name that no file can have
-        return False
-
-
-def find_audio(files: Sequence[str], folders: Sequence[Path], sample_rate: int) -> LazyAudio | None:
+def find_audio(
+    files: Sequence[str],
+    folders: Sequence[Path],
+    sample_rate: int,
+    *,
+    known: Mapping[str, str] | None = None,
+    published: str = "",
+) -> LazyAudio | None:
     """The sound of clips, each in the first folder that holds it; None where no folder holds any.
+
+    Parameters
+    ----------
+    files : sequence of str
+    folders : sequence of Path
+    sample_rate : int
+    known : mapping of str to str, optional
+        Where some of the clips are said to lie; looked at first.
+    published : str
+        What a public set calls its table, whose names have to stay below its folders. A user's own table may name
+        sound anywhere.
 
     Raises
     ------
     InputError
-        Some of the clips are there and others are not.
+        Some of the clips are there and others are not; a published name that leads elsewhere.
     """
-    found = [next((base / name for base in folders if _is_there(base / name)), None) for name in files]
+    if published:
+        check_inside(files, None, published, "get it again from a source that you trust")
+    places = {name: (Path(path),) for name, path in (known or {}).items()}
+    found = [
+        next(
+            (
+                path
+                for path in (*places.get(name, ()), *(base / name for base in folders))
+                if file_is_there(path)
+            ),
+            None,
+        )
+        for name in files
+    ]
     there = [path for path in found if path is not None]
     if not there:
         return None

@@ -227,7 +227,8 @@ def _read_parquet(path: Path) -> IssueTable:
         # Opened by us, so that a path is never taken for a data set of many files or a remote address.
         with open(path, "rb") as file:
             data = pq.read_table(file)
-    except (pa.ArrowException, OSError) as error:
+            _ = data.column_names  # which may be no text
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _Broken(
             f"it is damaged or no Parquet file ({str(error).splitlines()[0].rstrip('.')})"
         ) from None

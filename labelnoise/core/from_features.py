@@ -7,10 +7,12 @@ wrong and where errors go; planted errors teach which labels look wrong; one ref
 from __future__ import annotations
 
 import time
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from labelnoise.core._survey import blocks
 from labelnoise.core.calibrated import (
     check_calibratable,
     estimate_count,
@@ -28,7 +30,7 @@ from labelnoise.core.detection import Detection
 from labelnoise.core.evidence import evidence_columns, evidence_matrix
 from labelnoise.core.flips import DRAWS, blend, flip_scores, to_mean
 from labelnoise.core.kernels import KernelExpert
-from labelnoise.core.neighbours import as_features, knn_votes, nearest_neighbours
+from labelnoise.core.neighbours import NeighbourGraph, as_features, knn_votes, nearest_neighbours
 from labelnoise.core.stacking import StackerFit, fit_stacker, posterior, predict
 from labelnoise.core.validation import InputError, as_labels, check_same_length, choose
 
@@ -72,8 +74,14 @@ def scale_rows(features: ArrayLike, scaling: str = "auto") -> Array:
         raise InputError("features holds negative values; scaling 'hellinger' needs values >= 0, use 'unit'.")
     if scaling == "hellinger" or (scaling == "auto" and not negative):
         X = np.sqrt(X)
-    result: Array = X / np.maximum(np.linalg.norm(X, axis=1, keepdims=True), 1e-12)
+    result: Array = X / np.maximum(_lengths(X), 1e-12)
     return result
+
+
+def _lengths(X: Array) -> Array:
+    """Euclidean lengths of rows, shape (n, 1), without a copy of all of them."""
+    parts = [np.linalg.norm(X[rows], axis=1, keepdims=True) for rows in blocks(*X.shape)]
+    return np.concatenate(parts) if parts else np.zeros((0, 1))
 
 
 class FeatureModel:
@@ -99,9 +107,13 @@ class FeatureModel:
             for kernel, lam in EXPERTS
         ]
         # A unit whose group is nearly everything has few neighbours outside; nobody gets more than it.
-        near = min(NEIGHBOURS, self.n - int(np.unique(self._groups, return_counts=True)[1].max()))
-        self._graph = nearest_neighbours(features, near, groups=groups) if near > 0 else None
+        self._near = min(NEIGHBOURS, self.n - int(np.unique(self._groups, return_counts=True)[1].max()))
         self.exact = self._experts[0].exact
+
+    @cached_property
+    def _graph(self) -> NeighbourGraph | None:
+        # The dearest part where there are many units: made where votes are asked for.
+        return nearest_neighbours(self._X, self._near, groups=self._groups) if self._near > 0 else None
 
     def probs(self, targets: Array, given: Labels) -> Array:
         """Geometric mean of the experts' softmax probabilities, each at the temperature that suits the labels."""
@@ -257,7 +269,8 @@ def detect_from_features(
     has = np.flatnonzero(ids >= 0)
     g = ids[has]
     _check(g, draws, resamples)
-    model = FeatureModel(X[has], k, groups=None if groups is None else np.asarray(groups)[has], seed=seed)
+    source = None if groups is None else np.asarray(groups)[has]
+    model = FeatureModel(X if len(has) == len(X) else X[has], k, groups=source, seed=seed)
     rows = np.arange(len(g))
 
     fit, blind = model.stack(g)

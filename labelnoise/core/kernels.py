@@ -6,7 +6,7 @@ One decomposition serves every set of labels; each further set costs one product
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,8 @@ LANDMARKS = 1_000
 LAPLACIAN_SHARPNESS = 3.0
 #: Units that the median distance is taken over.
 _MEDIAN_SAMPLE = 1_000
+#: Units whose rows are computed at a time where there are landmarks: a few megabytes for each array on the way.
+_ROWS = 2_048
 
 KERNELS = Registry("kernel")
 KERNELS.add(
@@ -200,15 +202,24 @@ class KernelExpert:
         values, vectors = np.linalg.eigh(self._kernel(landmarks, landmarks, self._scale))
         keep = values > max(float(values.max()), 1e-300) * 1e-10
         self._whiten = vectors[:, keep] / np.sqrt(values[keep])
-        F = self._kernel(self._X, landmarks, self._scale) @ self._whiten
+        # One array of n rows, filled and changed block by block: what stands per unit is a row of it.
+        n, width = len(self._X), self._whiten.shape[1]
+        F = np.empty((n, width))
+        for part in _slices(n):
+            F[part] = self._kernel(self._X[part], landmarks, self._scale) @ self._whiten
         self._centre = F.mean(axis=0)
         F -= self._centre
-        self._size = max(float((F * F).sum()) / len(F), 1e-300)
+        total = sum(float(np.square(F[part]).sum()) for part in _slices(n))
+        self._size = max(total / n, 1e-300)
         F /= np.sqrt(self._size)
         values, vectors = np.linalg.eigh(F.T @ F)
         keep = values > max(float(values.max()), 1e-300) * 1e-12
         self._values, self._turn = values[keep], vectors[:, keep]
-        self._U = F @ self._turn
+        kept = len(self._values)
+        U = F[:, :kept] if 2 * kept > width else np.empty((n, kept))
+        for part in _slices(n):
+            U[part] = F[part] @ self._turn
+        self._U = U
 
     def _apply(self, targets: Array) -> Array:
         """H times targets."""
@@ -223,9 +234,13 @@ class KernelExpert:
         if self.exact:
             block: Array = self._H[rows[:, :, None], rows[:, None, :]]
             return block
-        part = self._U[rows]
-        shrunk = part / (self._values + self._lam)
-        return (np.eye(rows.shape[1]) - shrunk @ part.transpose(0, 2, 1)) / self._lam
+        size = rows.shape[1]
+        made = np.empty((len(rows), size, size))
+        for some in _slices(len(rows), size):
+            part = self._U[rows[some]]
+            shrunk = part / (self._values + self._lam)
+            made[some] = (np.eye(size) - shrunk @ part.transpose(0, 2, 1)) / self._lam
+        return made
 
     def _leave(self, residual: Array) -> Array:
         """H_gg^-1 residual_g for every group g."""
@@ -272,11 +287,12 @@ class KernelExpert:
             cross = self._kernel(Z, self._X, self._scale)
             cross = (cross - cross.mean(axis=1, keepdims=True) - self._column + self._total) / self._size
             return cross @ (self._H @ (Y - mean)) + mean
-        F = (self._kernel(Z, self._landmarks, self._scale) @ self._whiten - self._centre) / np.sqrt(
-            self._size
-        )
         inner = (self._U.T @ (Y - mean)) / (self._values + self._lam)[:, None]
-        return (F @ self._turn) @ inner + mean
+        result = np.empty((len(Z), Y.shape[1]))
+        for part in _slices(len(Z)):
+            F = self._kernel(Z[part], self._landmarks, self._scale) @ self._whiten
+            result[part] = ((F - self._centre) / np.sqrt(self._size) @ self._turn) @ inner + mean
+        return result
 
     def _targets(self, targets: Array) -> Array:
         Y = np.asarray(targets, dtype=np.float64)
@@ -287,6 +303,12 @@ class KernelExpert:
         if not np.isfinite(Y).all():
             raise InputError("targets holds NaN or infinity; they are shares of classes.")
         return Y
+
+
+def _slices(n: int, size: int = 1) -> Iterator[slice]:
+    """Slices of ``n`` groups of ``size`` units."""
+    step = max(1, _ROWS // size)
+    return (slice(start, start + step) for start in range(0, n, step))
 
 
 def _members(source: NDArray[Any]) -> list[NDArray[np.int64]]:

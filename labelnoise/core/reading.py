@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from labelnoise.core.validation import InputError
 
-__all__ = ["parse_json", "read_bytes", "read_json", "read_text"]
+__all__ = [
+    "check_inside",
+    "file_is_there",
+    "leads_outside",
+    "parse_json",
+    "read_bytes",
+    "read_json",
+    "read_text",
+]
 
 #: In JSON a half of a character, which no file in UTF-8 and no page can hold, hides behind such an escape.
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+#: An absolute path of Windows; a file may be called "1:30.wav".
+_DRIVE = re.compile(r"[A-Za-z]:/")
 
 
 def read_bytes(path: str | Path, *, fix: str = "check the path") -> bytes:
@@ -115,3 +127,66 @@ def _finite(text: str) -> float:
     if value in (float("inf"), float("-inf")):
         raise ValueError(f"{text[:40]} is too large for a number")
     return value
+
+
+def file_is_there(path: Path) -> bool:
+    """Whether there is such a file; no where a name is longer than any file's, or holds what no file's does.
+
+    Examples
+    --------
+    >>> file_is_there(Path("a" * 5000)), file_is_there(Path("a\\x00b"))
+    (False, False)
+    """
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def leads_outside(name: str) -> bool:
+    """Whether the name of a file is absolute, on this system or another, or passes through ``..``.
+
+    Examples
+    --------
+    >>> [leads_outside(name) for name in ("a/b.png", "1:30.wav", "/a.png", "a/../../b.png", "C:/a.png")]
+    [False, False, True, True, True]
+    """
+    slashed = name.replace("\\", "/")
+    pure = PurePosixPath(slashed)
+    return pure.is_absolute() or ".." in pure.parts or _DRIVE.match(slashed) is not None
+
+
+def check_inside(names: Sequence[str], folder: Path | None, where: str, fix: str) -> None:
+    """Refuse names in the file of a stranger that lead to other files of the user than those beside it.
+
+    Parameters
+    ----------
+    names : sequence of str
+        As they are in the file.
+    folder : Path, optional
+        What they are below. Links in it that lead out of it are refused as well; it may be one itself.
+    where : str
+        What names them, as the beginning of a sentence.
+    fix : str
+        The end of that sentence.
+
+    Raises
+    ------
+    InputError
+        With the first such name.
+
+    Examples
+    --------
+    >>> check_inside(["a.png", "../b.png"], None, "The list", "name pictures below it")
+    Traceback (most recent call last):
+        ...
+    labelnoise.core.validation.InputError: The list names '../b.png', which lies outside of its folder; name pictures ...
+    """
+    base = None if folder is None else os.path.realpath(folder)
+    for name in names:
+        if leads_outside(name):
+            raise InputError(f"{where} names {name[:200]!r}, which lies outside of its folder; {fix}.")
+        if base is not None and not Path(os.path.realpath(os.path.join(base, name))).is_relative_to(base):
+            raise InputError(
+                f"{where} names {name[:200]!r}, a link that leads out of {str(folder)!r}; {fix}."
+            )

@@ -188,7 +188,8 @@ class Verbs(ExportVerb, TrainVerb):
         /,
         *,
         data: Annotated[
-            str | None, Parameter(help="The data set that was judged, with known true labels.")
+            str | None,
+            Parameter(help="The data set that was judged, with known true labels, where it has moved since."),
         ] = None,
         data_root: DataRoot = None,
         as_json: AsJson = False,
@@ -196,9 +197,8 @@ class Verbs(ExportVerb, TrainVerb):
         """Measure a table of issues against known true labels."""
         table = IssueTable.load(issues)
         self._check_domain(table.header.domain, issues, "evaluate")
-        dataset = self._load(data, data_root)
-        called = data or self.domain.default_dataset
-        check_hash(dataset, called, table.header.dataset, table.header.data_hash, issues)
+        dataset = self._judged(data, table.header.dataset, table.header.source, data_root)
+        check_hash(dataset, data, table.header.dataset, table.header.data_hash, issues)
         if dataset.true is None:
             raise InputError(
                 f"{dataset.name} has no known true labels to measure against; 'corrupt' makes such data."

@@ -213,8 +213,15 @@ def _class_ids(
     return given, true, tuple(names)
 
 
+def _array(value: Any, what: str) -> NDArray[Any]:
+    try:
+        return np.asarray(value)
+    except (ValueError, OverflowError) as error:  # lists of different lengths, numbers beyond any type
+        raise InputError(f"{what} is no array ({error}); give one number or name per entry.") from error
+
+
 def _as_vector(value: Any, what: str) -> NDArray[Any]:
-    array = np.asarray(value)
+    array = _array(value, what)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
@@ -228,7 +235,7 @@ def _as_vector(value: Any, what: str) -> NDArray[Any]:
 
 
 def _numbers(value: Any, what: str) -> NDArray[Any]:
-    array = np.asarray(value)
+    array = _array(value, what)
     if array.dtype.kind not in "fiub":
         raise InputError(f"{what} holds {array.dtype} values; numbers are needed.")
     return array

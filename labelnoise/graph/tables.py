@@ -211,7 +211,10 @@ def _read_facts(path: Path) -> dict[str, Any]:
 
 def _read_table(path: Path) -> pyarrow.Table:
     table = _parsed(path)
-    names = table.column_names
+    try:
+        names = table.column_names
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} has a column whose name is no UTF-8 text; save it again.") from error
     if len(set(names)) < len(names):
         raise InputError(
             f"{path} has two columns {max(names, key=names.count)!r}; give each a name of its own."

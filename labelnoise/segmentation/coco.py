@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelnoise.core.files import check_output, replacing
-from labelnoise.core.reading import read_json
+from labelnoise.core.reading import check_inside, file_is_there, read_json
 from labelnoise.core.validation import InputError
 from labelnoise.segmentation.dataset import MaskDataset
 from labelnoise.segmentation.images import LazyImages, image_size
@@ -23,6 +23,8 @@ __all__ = ["decode_segmentation", "encode_mask", "read_coco", "write_coco"]
 BACKGROUND = "background"
 #: Pixels of an image whose size is believed without seeing it.
 LARGEST_CLAIM = 1 << 26
+#: What to do where a file names pictures elsewhere.
+_INSIDE = "put the pictures below it or, where the file is your own, use read_coco(path, outside=True)"
 
 
 def decode_segmentation(segmentation: Any, size: tuple[int, int]) -> NDArray[np.bool_]:
@@ -131,7 +133,9 @@ def encode_mask(mask: NDArray[np.bool_]) -> dict[str, Any]:
     return {"size": [int(side) for side in rle["size"]], "counts": rle["counts"].decode("ascii")}
 
 
-def read_coco(path: str | Path, images: str | Path | None = None, *, name: str | None = None) -> MaskDataset:
+def read_coco(
+    path: str | Path, images: str | Path | None = None, *, name: str | None = None, outside: bool = False
+) -> MaskDataset:
     """Read COCO instances; each pixel's class is that of the smallest object on it.
 
     Class 0 is the background, then the categories in the order of their ids. Pixels that lie in crowds only
@@ -146,6 +150,10 @@ def read_coco(path: str | Path, images: str | Path | None = None, *, name: str |
         images the masks alone are read.
     name : str, optional
         How reports call it; the file's stem by default.
+    outside : bool
+        Whether the file may name pictures that do not lie in that folder: absolute names, those through ``..``, and
+        links that lead out. Say so of your own files; one from elsewhere could show any picture of yours to whoever
+        gets the report.
 
     Returns
     -------
@@ -155,7 +163,7 @@ def read_coco(path: str | Path, images: str | Path | None = None, *, name: str |
     Raises
     ------
     InputError
-        Not a COCO file, an unknown image or category, or a broken segmentation.
+        Not a COCO file, an unknown image or category, or a broken segmentation; pictures elsewhere.
     """
     path = Path(path)
     content = _load(path)
@@ -173,7 +181,12 @@ def read_coco(path: str | Path, images: str | Path | None = None, *, name: str |
         by_image[annotation["image_id"]].append(annotation)
     if not pictures:
         raise InputError(f"{path} lists no image; at least one is needed.")
-    folder = _find_images(path, [item["file_name"] for item in pictures], images)
+    files = [item["file_name"] for item in pictures]
+    if not outside:
+        check_inside(files, None, str(path), _INSIDE)
+    folder = _find_images(path, files, images)
+    if folder is not None and not outside:
+        check_inside(files, folder, str(path), _INSIDE)
     paths = None if folder is None else [folder / item["file_name"] for item in pictures]
     sizes = [_size(path, item, paths[i] if paths else None) for i, item in enumerate(pictures)]
     objects = []
@@ -298,7 +311,7 @@ def _find_images(path: Path, files: list[str], images: str | Path | None) -> Pat
     """The folder that holds the files: as named, or in one of the usual places; None where there is none."""
     if images is not None:
         folder = Path(images)
-        lacking = [file for file in files if not (folder / file).is_file()]
+        lacking = [file for file in files if not file_is_there(folder / file)]
         if lacking:
             raise InputError(
                 f"{folder} has no file {lacking[0]!r} ({len(lacking)} of {len(files)} are missing)."
@@ -308,7 +321,7 @@ def _find_images(path: Path, files: list[str], images: str | Path | None) -> Pat
     bases = (path.parent, path.parent.parent)
     for base in bases:
         for folder in (base, base / "images", base / split, base / "images" / split):
-            if all((folder / file).is_file() for file in files):
+            if all(file_is_there(folder / file) for file in files):
                 return folder
     return None
 

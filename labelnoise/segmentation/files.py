@@ -309,6 +309,11 @@ def _check_target(dataset: MaskDataset, folder: Path) -> None:
     for stem in dataset.image_ids:
         if Path(stem).name != stem or stem.startswith(".") or "\x00" in stem:
             raise InputError(f"The image {stem!r} cannot be a file's name; rename it before writing.")
+    for name in dataset.annotators if dataset.votes is not None else ():
+        if "/" in name or "\\" in name or "\x00" in name or not name:
+            raise InputError(
+                f"The annotator {name!r} cannot be part of a folder's name; rename them before writing."
+            )
     if folder.is_file():
         raise InputError(f"{folder} is a file; name a folder that does not exist yet.")
     if not folder.exists() or not any(folder.iterdir()):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,8 @@ CACHE_BYTES = 64 << 20
 #: A header of a few bytes may claim any size. More pixels than these, and more per byte than any packing reaches (a
 #: bilevel PNG of one colour has 8,256), are refused; above 179 million Pillow refuses by itself.
 FREE_PIXELS, PIXELS_PER_BYTE = 1 << 24, 10_000
+#: Bytes that are asked for without a look at the size of the file.
+_PART = 1 << 16
 
 
 def _pillow() -> Any:
@@ -188,27 +193,45 @@ class LazyImages(Sequence[NDArray[Any]]):
         return (self[index] for index in range(len(self)))
 
 
-def _opened(path: Path) -> Any:
+class _Whole(io.BufferedReader):
+    """A file that is never asked for more bytes than it holds.
+
+    A damaged picture announces parts of gigabytes, and Python makes room for what is asked for before it reads.
+    """
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > _PART:
+            size = min(size, max(os.fstat(self.fileno()).st_size - self.tell(), 0))
+        return super().read(size)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     library = _pillow()
     try:
-        with warnings.catch_warnings():
-            # What Pillow warns of, large pictures and odd metadata, is decided here.
-            warnings.simplefilter("ignore")
-            image = library.open(path)
+        file = _Whole(io.FileIO(path))
     except FileNotFoundError as error:
         raise InputError(f"There is no file {str(path)!r}; check the path.") from error
-    except Exception as error:  # decoders of damaged files fail in any way
-        raise InputError(
-            f"{path} is not an image that can be read ({_said(error)}); copy it again."
-        ) from error
-    pixels, size = image.size[0] * image.size[1], path.stat().st_size
-    if pixels > FREE_PIXELS and pixels > PIXELS_PER_BYTE * size:
-        image.close()
-        raise InputError(
-            f"{path} claims {image.size[0]:,} x {image.size[1]:,} pixels in {size:,} bytes; no picture is packed "
-            "so tightly, copy it again."
-        )
-    return image
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be opened ({_said(error)}); check the path.") from error
+    with file:
+        try:
+            with warnings.catch_warnings():
+                # What Pillow warns of, large pictures and odd metadata, is decided here.
+                warnings.simplefilter("ignore")
+                image = library.open(file)
+        except Exception as error:  # decoders of damaged files fail in any way
+            raise InputError(
+                f"{path} is not an image that can be read ({_said(error)}); copy it again."
+            ) from error
+        with image:
+            pixels, size = image.size[0] * image.size[1], os.fstat(file.fileno()).st_size
+            if pixels > FREE_PIXELS and pixels > PIXELS_PER_BYTE * size:
+                raise InputError(
+                    f"{path} claims {image.size[0]:,} x {image.size[1]:,} pixels in {size:,} bytes; no picture is "
+                    "packed so tightly, copy it again."
+                )
+            yield image
 
 
 def _pixels(image: Any, path: Path, mode: str | None = None) -> NDArray[Any]:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelnoise.core.files import check_output, make_folder, replacing
-from labelnoise.core.reading import read_json
+from labelnoise.core.reading import file_is_there, read_json
 from labelnoise.core.validation import NO_LABEL, InputError
 from labelnoise.text.conll import SPLIT_NAMES
 from labelnoise.text.dataset import TextDataset
@@ -189,7 +189,7 @@ def _files_of(folder: Path, others: dict[str, bytes]) -> list[tuple[Path, str]]:
     about = folder / "dataset_dict.json"
     if about.is_file():
         found = _json(about).get("splits")
-        named = isinstance(found, list) and all(isinstance(n, str) and Path(n).name == n for n in found)
+        named = isinstance(found, list) and all(isinstance(n, str) and _plain(n) for n in found)
         if not (named and found and len(set(found)) == len(found)):
             raise InputError(f"{about} names no splits; save the data again with save_to_disk.")
         others[about.name] = about.read_bytes()
@@ -224,7 +224,7 @@ def _saved_files(root: Path, folder: Path, others: dict[str, bytes]) -> list[Pat
     names = (
         [item.get("filename") for item in found if isinstance(item, dict)] if isinstance(found, list) else []
     )
-    if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
+    if not names or not all(isinstance(name, str) and _plain(name) for name in names):
         raise InputError(
             f"{folder / 'state.json'} names no files beside it; save the data again with save_to_disk."
         )
@@ -232,6 +232,11 @@ def _saved_files(root: Path, folder: Path, others: dict[str, bytes]) -> list[Pat
         if (folder / name).is_file():
             others[(folder / name).relative_to(root).as_posix()] = (folder / name).read_bytes()
     return [folder / str(name) for name in names]
+
+
+def _plain(name: str) -> bool:
+    """Whether a name is that of something in a folder; ``..`` is its own last part too."""
+    return Path(name).name == name and name != ".."
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -245,8 +250,8 @@ def _read_table(path: Path) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if not path.is_file():
-        raise InputError(f"There is no file {str(path)!r}; check the path.")
+    if not file_is_there(path):
+        raise InputError(f"There is no file {str(path)[:500]!r}; check the path.")
     try:
         if path.suffix.lower() == ".parquet":
             table = pq.read_table(path, partitioning=None)
@@ -255,6 +260,7 @@ def _read_table(path: Path) -> Any:
             opened = pa.ipc.open_file if content.startswith(b"ARROW1") else pa.ipc.open_stream
             table = opened(content).read_all()
         table.validate(full=True)
+        _ = table.column_names  # which may be no text
     except (pa.ArrowException, OSError, ValueError, UnicodeDecodeError, KeyError) as error:
         said = " ".join(str(error).split())[:120]
         raise InputError(f"{path} cannot be read as a table ({said}); save it again.") from None

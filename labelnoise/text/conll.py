@@ -396,7 +396,7 @@ def _tags_in(sample: list[list[str]], path: Path) -> int:
 
 
 def _counts_tokens(sample: list[list[str]]) -> bool:
-    if len(sample[0]) < 3 or not all(re.fullmatch(r"\d+([-.]\d+)?", fields[0]) for fields in sample):
+    if len(sample[0]) < 3 or not all(re.fullmatch(r"\d{1,9}([-.]\d{1,9})?", fields[0]) for fields in sample):
         return False
     numbers = [fields[0] for fields in sample if fields[0].isdigit()]
     rising = sum(int(b) == int(a) + 1 or int(b) <= 1 for a, b in pairwise(numbers))

@@ -179,3 +179,15 @@ def test_half_a_number_at_the_end_of_a_killed_run_harms_nothing(tmp_path: Path) 
     known = _read_index(tmp_path, 64)
     assert list(known) == ["x"]
     assert CachedFeatures([known["x"]], 64)[0].sum() == sum(range(128))
+
+
+def test_files_that_were_read_do_not_stay_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("labelnoise.audio.cache._MAPPED_BYTES", 40_000)
+    audio = LazyAudio(range(8), read=lambda i, rate: (np.full(rate, (i + 1) / 9, np.float32), rate))
+    found = cached_log_mel(audio, folder=tmp_path)
+    held, mapped = [], []
+    for i in range(8):  # 12,928 bytes each
+        held.append(found[i])
+        mapped.append(next(iter(found._maps.values())))
+    assert len({id(one) for one in mapped}) == 3
+    assert all((held[i] == found[i]).all() for i in range(8))

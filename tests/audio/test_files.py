@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from labelnoise.audio.dataset import AudioDataset
+from labelnoise.audio.decode import LazyAudio
 from labelnoise.audio.embedded import events
 from labelnoise.audio.files import read_clips, write_clips
 from labelnoise.core.validation import InputError
@@ -134,8 +135,9 @@ def test_nothing_is_written_where_it_must_not_be(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="other files"):
         write_clips(data, tmp_path / "full")
     for name in ("../a.wav", "/a.wav"):
+        made = LazyAudio([1], read=lambda level, rate: (np.full(rate, level, np.float32), rate))
         with pytest.raises(InputError, match="relative path"):
-            write_clips(AudioDataset.single([0], "a", files=(name,)), tmp_path / "new")
+            write_clips(AudioDataset.single([0], "a", files=(name,), audio=made), tmp_path / "new")
     with pytest.raises(InputError, match="cell of tags"):
         write_clips(AudioDataset.from_tags([[1]], ("a,b",), files=("a.wav",)), tmp_path / "new")
     assert not (tmp_path / "new").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -110,3 +112,29 @@ def test_equal_units_have_no_distance():
 def test_bad_input_is_refused_in_words(call, words):
     with pytest.raises(InputError, match=words):
         call()
+
+
+def test_memory_of_many_units_is_a_row_each():
+    """Beside the features: one row per unit, a number for every landmark, whatever is computed on the way."""
+    X, Y, _ = problem(20_000)
+    X = np.hstack([X, X**2])
+    tracemalloc.start()
+    try:
+        expert = KernelExpert(X, kernel="laplacian", landmarks=150)
+        expert.leave_group_out(Y)
+        expert.predict(X, Y)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.7 * 20_000 * 150 * 8
+
+
+def test_rows_computed_at_a_time_change_nothing_but_rounding(monkeypatch):
+    X, Y, groups = problem(300)
+    options = {"kernel": "laplacian", "groups": groups, "dense_limit": 10, "landmarks": 60}
+    whole = KernelExpert(X, **options)
+    found = whole.leave_group_out(Y), whole.predict(X[:70], Y)
+    monkeypatch.setattr("labelnoise.core.kernels._ROWS", 7)
+    parts = KernelExpert(X, **options)
+    np.testing.assert_allclose(parts.leave_group_out(Y), found[0], atol=1e-10)
+    np.testing.assert_allclose(parts.predict(X[:70], Y), found[1], atol=1e-10)

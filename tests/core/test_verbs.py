@@ -350,7 +350,12 @@ def test_evaluate_refuses_what_it_cannot_compare(call):
     sentence = refused(call, "pets", "evaluate", "a.csv", "--data", "other.json")
     assert "judges 'noisy'" in sentence
     assert "'other.json' is other data" in sentence
-    assert "is other data" in refused(call, "pets", "evaluate", "a.csv")
+    code, _, _ = call("pets", "evaluate", "a.csv")  # without --data: the file that was judged
+    assert code == 0
+    Path("other.json").replace("noisy.json")
+    assert "'noisy' is other data" in refused(call, "pets", "evaluate", "a.csv")
+    Path("noisy.json").unlink()
+    assert "name it with --data" in refused(call, "pets", "evaluate", "a.csv")
     call("pets", "detect", "--out", "b.csv")
     assert "no known true labels" in refused(call, "pets", "evaluate", "b.csv")
 

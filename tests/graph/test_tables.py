@@ -111,6 +111,26 @@ def test_parquet_with_numbers_as_pandas_leaves_them(tmp_path: Path) -> None:
     assert graph.x.tolist() == [[1, 1], [0, 2], [1, 1]]
 
 
+def test_a_column_whose_name_is_no_text(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    put(tmp_path)
+    (tmp_path / "nodes.csv").unlink()
+    pq.write_table(pa.table({"id": ["a"], "label": ["x"], "wxyz": [1]}), tmp_path / "nodes.parquet")
+    content = (tmp_path / "nodes.parquet").read_bytes()
+    (tmp_path / "nodes.parquet").write_bytes(content.replace(b"wxyz", b"wx\xc0z"))
+    with pytest.raises(InputError, match="UTF-8|whole PARQUET"):
+        read_graph(tmp_path)
+
+
+def test_groups_that_are_no_list_of_numbers(tmp_path: Path) -> None:
+    put(tmp_path)
+    (tmp_path / "graph.json").write_text('{"groups": [[1, 2], 3, "x"]}')
+    with pytest.raises(InputError, match="groups"):
+        read_graph(tmp_path)
+
+
 def test_the_tables_of_two_kinds_side_by_side(tmp_path: Path) -> None:
     put(tmp_path)
     assert read_graph(tmp_path / "nodes.csv").n_nodes == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -78,3 +79,17 @@ def test_a_header_that_claims_more_than_any_packing_holds(tmp_path: Path) -> Non
     for read in (read_image, read_index_png, image_size):
         with pytest.raises(InputError, match="12,000 x 12,000 pixels"):
             read(tmp_path / "a.png")
+
+
+def test_no_room_is_made_for_what_a_damaged_picture_announces(tmp_path: Path) -> None:
+    write_png(np.zeros((2, 2), np.uint8), tmp_path / "a.png")
+    content = (tmp_path / "a.png").read_bytes()
+    part = content.index(b"IDAT") - 4
+    announced = (0x7000_0000).to_bytes(4, "big")
+    (tmp_path / "a.png").write_bytes(content[:part] + announced + content[part + 4 :])
+    tracemalloc.start()
+    try:
+        read_image(tmp_path / "a.png")
+        assert tracemalloc.get_traced_memory()[1] < 10 << 20
+    finally:
+        tracemalloc.stop()

@@ -165,3 +165,9 @@ def test_any_bytes_are_read_or_refused_in_one_sentence(tmp_path: Path, data: st.
             read_arrow(bad)
         except InputError as error:
             assert "\n" not in str(error)  # noqa: PT017
+
+
+def test_a_file_of_a_saved_folder_with_an_endless_name(tmp_path: Path) -> None:
+    (tmp_path / "state.json").write_text(json.dumps({"_data_files": [{"filename": "a" * 5000 + ".arrow"}]}))
+    with pytest.raises(InputError, match="There is no file"):
+        read_arrow(tmp_path)

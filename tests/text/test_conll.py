@@ -134,3 +134,9 @@ def test_real_files_are_read_and_written_byte_for_byte(real_data: Path, tmp_path
         write_conll(data.with_labels(given), tmp_path / "copy")
         pairs = zip(path.read_bytes().split(b"\n"), (tmp_path / "copy").read_bytes().split(b"\n"))
         assert sum(a != b for a, b in pairs) == 1
+
+
+def test_a_first_column_of_endless_digits_is_read_as_text(tmp_path: Path) -> None:
+    digits = "9" * 5000
+    (tmp_path / "a.conll").write_text(f"{digits} Ada B-PER\n{digits} left O\n")
+    assert len(read_conll(tmp_path / "a.conll").tokens) == 2
