@@ -69,3 +69,17 @@ DETECTORS.add(
         calibrated=False,
     ),
 )
+DETECTORS.add(
+    Entry(
+        "region-votes",
+        "labelnoise.segmentation.region_voting:detect_region_votes",
+        "Pixels that a picture holds together outvote labels among them; nothing is trained.",
+        "SAModified 2024, arXiv 2412.12552, with watershed regions instead of a promptable network's",
+        formula="flag where another class has > 3/4 of the region's other labels; quality = share of the given class",
+        helps="Displaced outlines where colours part the classes, in milliseconds an image: nuclei, 5 % wrong pixels, "
+        "AUROC .925, AP .479; chest X-rays, 10 %, .846, .438 (one draw each).",
+        hurts="Outlines too wide or too narrow: taking its suggestions lowers mean IoU of X-rays from .661 to .631. "
+        "Objects smaller than a region, whole objects in a wrong class: AUROC .665 on scenes, .867 to .786.",
+        calibrated=False,
+    ),
+)
