@@ -117,6 +117,8 @@ def test_commands_run(
         "ISSUES": "issues.parquet",
         "STORE": "results",
         "FILE.json": "exported.json",
+        "SOURCE": "news",
+        "TARGET": "news-de",
         "--quick": "--config",
     }
     words = [names.get(word, word) for word in words]
@@ -156,6 +158,7 @@ def test_flags_and_methods_exist(capsys: pytest.CaptureFixture[str]) -> None:
     for words in (
         "graph detect",
         "text detect",
+        "text transfer",
         "graph corrupt",
         "graph evaluate",
         "graph apply",
