@@ -74,10 +74,10 @@ TRAINERS.add(
         "All weights of a Hugging Face token classifier, under any strategy of the training loop.",
         "Devlin et al. 2019, BERT, NAACL, section 5.3 (first piece of each word); strategies as the core names them",
         formula="min sum_i loss(z_i, given_i), z at the first piece of token i",
-        helps="More than words can say: 34.0 ± 2.5 on NoisyNER set 4 from 600 sentences, where words have 23.1 ± 3.9 (3 draws, "
-        "multilingual-e5-small); --set strategy=elr and others are made to resist wrong tags (not measured on text).",
-        hurts="No gain over the head of the frozen encoder there (35.5 ± 3.0) at 100 times the work; memorises wrong tags with "
-        "strategy=plain; with fitted_head=no a small encoder says O throughout after 114 steps.",
+        helps="More than words can say: 34.0 ± 2.5 on NoisyNER set 4 from 600 sentences, where words have 23.1 ± 3.9 "
+        "(3 draws, multilingual-e5-small); --set strategy=elr and others are made to resist wrong tags (not measured).",
+        hurts="No gain over the head of the frozen encoder there (35.5 ± 3.0) at 100 times the work; memorises wrong tags "
+        "with strategy=plain; with fitted_head=no a small encoder says O throughout after 114 steps.",
     ),
     Entry(
         "oracle-drop",
