@@ -54,14 +54,17 @@ class TextDomain(Domain):
 
     def load(self, source: str, *, root: Path | None = None) -> TextDataset:
         from labelnoise.text.data import load_text
+        from labelnoise.text.kept_truth import with_kept_truth
 
-        return load_text(source, root=root or data_root("text"))
+        found = load_text(source, root=root or data_root("text"))
+        path = Path(source)
+        return with_kept_truth(found, path) if path.exists() else found
 
     def save(self, dataset: Dataset, path: Path) -> list[Path]:
-        from labelnoise.text.files import write_text
+        from labelnoise.text.kept_truth import write_with_truth
 
         assert isinstance(dataset, TextDataset)
-        return write_text(dataset, path)
+        return write_with_truth(dataset, path)
 
     def corrupt(
         self, dataset: Dataset, *, kind: str, rate: float, seed: int, **options: Any

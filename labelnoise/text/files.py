@@ -128,7 +128,8 @@ def _splits_in(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for item in sorted(folder.iterdir()):
         split = SPLIT_NAMES.get(item.name.partition(".")[0].lower())
-        if split is None or not item.is_file():
+        # True tags that were kept beside corrupted ones are no split of their own.
+        if split is None or not item.is_file() or item.stem.endswith(".true"):
             continue
         _refuse_other(item)
         if split in found:
