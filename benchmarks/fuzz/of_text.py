@@ -134,6 +134,29 @@ def noisebench() -> Files:
             "annotations/index.txt": index, "annotations/cleanconll.train": words}  # fmt: skip
 
 
+def noisebench_german() -> Files:
+    labels = table("[TOK] O", "", "[TOK] B-LOC", "[TOK] O", "", "[TOK] O", "", "[TOK] B-PER", "[TOK] I-PER")
+    words = table(
+        "-DOCSTART- -X- -X- -X- O",
+        "",
+        "Rom Rom NE I-NC B-LOC",
+        "fiel fallen VVFIN I-VC O",
+        "",
+        "-DOCSTART- -X- -X- -X- O",
+        "",
+        "Ada Ada NE I-NC B-PER",
+        "L L NE I-NC I-PER",
+    )
+    return {"annotations/clean.deu": labels, "annotations/noise_llm.deu": labels.replace(b"B-LOC", b"O"),
+            "annotations/deu.train": words, "annotations/deu.testb": words}  # fmt: skip
+
+
+def _untagged(folder: Path) -> Any:
+    from labelnoise.text.untagged import load_untagged
+
+    return load_untagged(str(folder / "a.txt"))
+
+
 def _npy(shape: tuple[int, ...]) -> bytes:
     made = io.BytesIO()
     np.save(made, np.full(shape, 1 / shape[-1], dtype=np.float32))
@@ -320,6 +343,21 @@ TARGETS = [
         ("labelnoise.text.noisebench:read_noisebench",),
         _names("noisebench"),
         use=use_dataset("text", "", copy=False),
+    ),
+    Target(
+        "text.noisebench-german",
+        noisebench_german,
+        _public("noisebench-de-llm", "annotations"),
+        ("labelnoise.text.noisebench_german:read_german_noisebench",),
+        _names("noisebench-de"),
+        use=use_dataset("text", "", copy=False),
+    ),
+    Target(
+        "text.untagged",
+        lambda: {"a.txt": table("Rome", "sleeps", "", "Oslo")},
+        _untagged,
+        ("labelnoise.text.untagged:load_untagged",),
+        strategy=lambda: line_files({"a.txt": table("Rome", "sleeps", "", "Oslo")}, "a.txt"),
     ),
     *(
         Target(
