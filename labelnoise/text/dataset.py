@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,7 @@ from labelnoise.core.dataset import Dataset
 from labelnoise.core.validation import NO_LABEL, InputError, choose
 from labelnoise.text.schemes import bio_names, decode, entity_types, spans_of
 
-__all__ = ["TextDataset", "entity_noise", "from_sentences", "judged_spans"]
+__all__ = ["TextDataset", "entity_noise", "from_sentences", "judged_spans", "retyped"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,3 +209,19 @@ def judged_spans(dataset: TextDataset) -> tuple[NDArray[Any], NDArray[Any]]:
         for tags in (dataset.given, dataset.true)
     )
     return given, true
+
+
+def retyped(dataset: TextDataset, types: tuple[str, ...]) -> TextDataset:
+    """The same tags under other numbers: those of the types named, which hold all of the data set's.
+
+    Examples
+    --------
+    >>> data = from_sentences([["Rome", "."]], [["B-LOC", "O"]], name="d")
+    >>> retyped(data, ("PER", "LOC")).given
+    array([3, 0])
+    """
+    names = bio_names(types)
+    at = {name: place for place, name in enumerate(names)}
+    number = np.array([*(at[name] for name in dataset.class_names), NO_LABEL])
+    true = None if dataset.true is None else number[dataset.true]
+    return replace(dataset, given=number[dataset.given], true=true, class_names=names)

@@ -9,9 +9,8 @@ import numpy as np
 
 from labelnoise.core.files import all_or_nothing
 from labelnoise.core.validation import InputError
-from labelnoise.text.dataset import TextDataset
+from labelnoise.text.dataset import TextDataset, retyped
 from labelnoise.text.files import read_text, write_text
-from labelnoise.text.transfer import retyped
 
 __all__ = ["truth_path", "with_kept_truth", "write_with_truth"]
 
@@ -30,6 +29,11 @@ def truth_path(path: Path) -> Path:
 def write_with_truth(dataset: TextDataset, path: str | Path) -> list[Path]:
     """Write corrupted text, and its true tags beside it in the same format; text that was not corrupted as it is.
 
+    Raises
+    ------
+    InputError
+        The true tags would take the place of the file that was read.
+
     Examples
     --------
     >>> import tempfile
@@ -45,9 +49,14 @@ def write_with_truth(dataset: TextDataset, path: str | Path) -> list[Path]:
     path = Path(path)
     if dataset.true is None or "corruption" not in dataset.meta:
         return write_text(dataset, path)
+    beside = truth_path(path)
+    if dataset.source and Path(dataset.source).resolve() == beside.resolve():
+        raise InputError(
+            f"The true tags of {str(path)!r} would be written over the input {str(beside)!r}; choose another --out."
+        )
     clean = replace(dataset, given=np.asarray(dataset.true, dtype=dataset.given.dtype), true=None)
     with all_or_nothing():
-        return [*write_text(dataset, path), *write_text(clean, truth_path(path))]
+        return [*write_text(dataset, path), *write_text(clean, beside)]
 
 
 def with_kept_truth(dataset: TextDataset, path: Path) -> TextDataset:

@@ -70,7 +70,6 @@ class TokenTask(Task):
     own_pieces : bool
         Networks hold the embeddings of the pieces of this data set alone (`OwnPieces`): the same answers for it in a
         fraction of the time and memory where the vocabulary is large, but other text cannot be given to them.
-
     fitted_head : bool
         The new head does not start from noise but from a softmax regression on the untrained network's features of at
         most `PROBED` training tokens (Kumar et al. 2022, ICLR): features of one encoder lie so close together that a

@@ -15,14 +15,14 @@ from labelnoise.core.trained import Trained
 from labelnoise.core.validation import NO_LABEL, InputError, choose
 from labelnoise.text.bilingual import Bilingual, joined
 from labelnoise.text.colada import colada
-from labelnoise.text.dataset import TextDataset
+from labelnoise.text.dataset import TextDataset, retyped
 from labelnoise.text.evaluation import entity_report
 from labelnoise.text.features import token_features
 from labelnoise.text.schemes import bio_names
 from labelnoise.text.two_views import transfer_by_two_views
 from labelnoise.text.viterbi import best_tags
 
-__all__ = ["TRANSFERS", "retyped", "shared_columns", "tagged", "transfer", "transfer_scores", "truth_of"]
+__all__ = ["TRANSFERS", "shared_columns", "tagged", "transfer", "transfer_scores", "truth_of"]
 
 _HOME = "labelnoise.text.transfer:"
 #: Columns of features of words, where no encoder is given.
@@ -255,23 +255,6 @@ def shared_columns(parts: list[TextDataset], columns: int = COLUMNS) -> NDArray[
     left, values, _ = randomized_svd(words, width, n_iter=2, random_state=0)
     found = left * values
     return np.asarray(found / np.sqrt(max(float((found**2).mean()), 1e-12)), dtype=np.float32)
-
-
-def retyped(dataset: TextDataset, types: tuple[str, ...]) -> TextDataset:
-    """The same tags under other numbers: those of the types named, which hold all of the data set's.
-
-    Examples
-    --------
-    >>> from labelnoise.text.dataset import from_sentences
-    >>> data = from_sentences([["Rome", "."]], [["B-LOC", "O"]], name="d")
-    >>> retyped(data, ("PER", "LOC")).given
-    array([3, 0])
-    """
-    names = bio_names(types)
-    at = {name: place for place, name in enumerate(names)}
-    number = np.array([*(at[name] for name in dataset.class_names), NO_LABEL])
-    true = None if dataset.true is None else number[dataset.true]
-    return replace(dataset, given=number[dataset.given], true=true, class_names=names)
 
 
 def tagged(target: TextDataset, predicted: NDArray[np.int64], types: tuple[str, ...]) -> TextDataset:

@@ -45,3 +45,16 @@ def test_kept_tags_are_no_split_and_data_that_were_not_corrupted_have_none(tmp_p
     assert [file.name for file in written] == ["train.conll"]
     truth_path(tmp_path / "train.conll").write_text("Rome B-LOC\n. O\n")
     assert np.array_equal(read_text(tmp_path).masks["train"], [True, True])
+
+
+def test_the_input_is_never_written_over(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    get_domain("text").save(get_domain("text").load("news"), tmp_path / "noisy.true.conll")
+    before = Path("noisy.true.conll").read_bytes()
+    assert (
+        main(["corrupt", "noisy.true.conll", "--kind", "missing", "--rate", "0.2", "--out", "noisy.conll"])
+        == 2
+    )
+    assert "choose another --out" in capsys.readouterr().err
+    assert Path("noisy.true.conll").read_bytes() == before
+    assert not Path("noisy.conll").exists()
