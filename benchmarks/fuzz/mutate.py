@@ -62,6 +62,10 @@ TEXTS = (
 )  # fmt: skip
 
 
+#: Bytes of a file; a change that would make it larger is left out.
+LARGEST = 8 << 20
+
+
 def mutated(files: Files, rng: random.Random) -> Files:
     """A malformed copy of some files: usually one of them changed, seldom one missing, empty or exchanged."""
     made = dict(files)
@@ -92,10 +96,12 @@ def changed(name: str, content: bytes, rng: random.Random) -> bytes:
     if not content or rng.random() < 0.35:
         own = (byte_change,)
     try:
-        return rng.choice(own)(content, rng)
+        made = rng.choice(own)(content, rng)
     except Exception:
         # It is malformed already, so that its parts cannot be told.
-        return byte_change(content, rng)
+        made = byte_change(content, rng)
+    # A line a thousand times, and that a thousand times: memory is limited for small inputs.
+    return made if len(made) <= LARGEST else content
 
 
 # ------------------------------------------------------------------------------------------------ bytes

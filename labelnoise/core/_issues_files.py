@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -191,11 +192,15 @@ def is_table(path: Path) -> bool:
             with open(path, "rb") as file:
                 _open_envelope(file.readline())
         else:
+            import pyarrow as pa
             import pyarrow.parquet as pq
 
-            with open(path, "rb") as file:
-                return METADATA_KEY in (pq.read_schema(file).metadata or {})
-    except (ValueError, OSError):  # ArrowInvalid is a ValueError
+            try:
+                with open(path, "rb") as file:
+                    return METADATA_KEY in (pq.read_schema(file).metadata or {})
+            except pa.ArrowException:
+                return False
+    except (ValueError, OSError):
         return False
     return True
 
@@ -261,7 +266,7 @@ def _read_csv(path: Path) -> IssueTable:
         ) from None
     except _Broken as reason:
         raise _Broken(f"{reason} ({header_path.name})") from None
-    with open(path, encoding="utf-8-sig", newline="") as file:
+    with open(path, encoding="utf-8-sig", newline="") as file, _long_cells(path):
         _check_last_line(path)
         reader = csv.reader(file, strict=True)
         try:
@@ -279,6 +284,17 @@ def _read_csv(path: Path) -> IssueTable:
     cells = zip(*rows) if rows else [()] * len(names)
     columns = {name: _parse_cells(values, kinds.get(name, "str"), name) for name, values in zip(names, cells)}
     return _assemble(header, kinds, n_rows, columns)
+
+
+@contextmanager
+def _long_cells(path: Path) -> Iterator[None]:
+    """Let a cell be as long as its file: Python's limit is 128 kB, and a unit's text may be longer."""
+    before = csv.field_size_limit()
+    csv.field_size_limit(max(before, path.stat().st_size))
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
 
 
 def _check_last_line(path: Path) -> None:

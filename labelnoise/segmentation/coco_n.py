@@ -169,7 +169,7 @@ def coco_n_object(
 ) -> tuple[MaskObject, str]:
     """One object with noise, and which spatial operation it got ("none" for none).
 
-    Crowds are left as they are. The mask may come out empty, as it does in the published data.
+    The mask may come out empty, as it does in the published data; crowds are altered like all others there.
 
     Examples
     --------
@@ -178,8 +178,6 @@ def coco_n_object(
     >>> operation, made.box
     ('localisation', (1, 9, 43, 37))
     """
-    if item.crowd:
-        return item, "none"
     # All draws come first, so that one operation's need never shifts another's numbers.
     place, side = rng.random(2)
     label = class_noise(item.label, level.class_rate, rng, n_classes=n_classes, background=background)

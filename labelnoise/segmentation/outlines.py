@@ -1,4 +1,4 @@
-"""Outlines of masks: traced around pixel centres, simplified, and filled again."""
+"""Outlines of masks: traced around pixel centres, simplified, and filled again, pixel for pixel as OpenCV does it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from labelnoise.core.validation import InputError
 from labelnoise.segmentation.objects import MaskObject
 
 __all__ = ["edit_object", "fill_outlines", "intersection_over_union", "simplify_ring", "trace_outlines"]
@@ -16,8 +17,6 @@ Mask = NDArray[np.bool_]
 
 # Row and column steps of the four directions of an edge between pixels: right, down, left, up.
 _STEP_Y, _STEP_X = np.array([0, 1, 0, -1]), np.array([1, 0, -1, 0])
-# The least a ring is simplified to, the first point counted again at the end.
-_CLOSED_TRIANGLE = 4
 
 
 def trace_outlines(mask: ArrayLike) -> list[NDArray[np.int64]]:
@@ -30,12 +29,12 @@ def trace_outlines(mask: ArrayLike) -> list[NDArray[np.int64]]:
     Returns
     -------
     list of ndarray of int64, shape (p, 2)
-        Row and column of boundary pixels, clockwise from the topmost, leftmost one; parts in raster order.
+        Row and column of boundary pixels, anticlockwise from the topmost, leftmost one; parts in raster order.
 
     Examples
     --------
     >>> [ring.tolist() for ring in trace_outlines([[1, 1, 1], [1, 0, 1], [1, 1, 1]])]
-    [[[0, 0], [0, 2], [2, 2], [2, 0]]]
+    [[[0, 0], [2, 0], [2, 2], [0, 2]]]
     """
     from scipy import ndimage
 
@@ -74,7 +73,8 @@ def trace_outlines(mask: ArrayLike) -> list[NDArray[np.int64]]:
             seen[at] = 1
             walk.append(at)
             at = chain[at]
-        rings.append(_corners(points[walk]))
+        ring = _corners(points[walk])
+        rings.append(np.concatenate([ring[:1], ring[:0:-1]]))
     return rings
 
 
@@ -93,11 +93,7 @@ def _corners(ring: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def simplify_ring(ring: NDArray[Any], tolerance: float) -> NDArray[Any]:
-    """Douglas and Peucker's simplification of a closed outline, as a library of geometry does it (GEOS).
-
-    A section is replaced by its chord if no point lies further away and the ring surely keeps three corners; at last
-    the first point, which every section spares, goes as well if it lies within the tolerance and others are enough.
-    Chords that cross others are not looked for.
+    """Douglas and Peucker's simplification of a closed outline that crosses itself nowhere new.
 
     Parameters
     ----------
@@ -113,68 +109,84 @@ def simplify_ring(ring: NDArray[Any], tolerance: float) -> NDArray[Any]:
 
     References
     ----------
-    Douglas and Peucker 1973, Algorithms for the reduction of the number of points required to represent a line.
+    Douglas and Peucker 1973, Algorithms for the reduction of the number of points required to represent a line;
+    shapely's ``simplify(preserve_topology=True)`` does it.
 
     Examples
     --------
     >>> simplify_ring(np.array([[0, 0], [0, 5], [1, 10], [10, 10], [10, 0]]), 1.5).tolist()
     [[0, 0], [1, 10], [10, 10], [10, 0]]
-    >>> simplify_ring(np.array([[0, 5], [1, 10], [10, 10], [10, 0], [1, 0]]), 1.5).tolist()
-    [[1, 10], [10, 10], [10, 0], [1, 0]]
     """
-    n = len(ring)
-    if n <= 3 or tolerance <= 0:
+    if len(ring) <= 3 or tolerance <= 0:
         return ring
-    points = np.concatenate([ring, ring[:1]]).astype(float)
-    kept = [0]
-    stack = [(0, n, 1)]
-    while stack:
-        low, high, depth = stack.pop()
-        if high - low > 1:
-            distance = _from_chord(points[low + 1 : high], points[low], points[high])
-            far = int(distance.argmax())
-            # Sections come from the start on: with too few points so far, only one cut this often may be dropped.
-            enough = (len(kept) if len(kept) > 1 else 0) >= _CLOSED_TRIANGLE or depth + 1 >= _CLOSED_TRIANGLE
-            if distance[far] > tolerance or not enough:
-                middle = low + 1 + far
-                stack += [(middle, high, depth + 1), (low, middle, depth + 1)]
-                continue
-        kept.append(high)
-    corners = kept[:-1]
-    if len(kept) > _CLOSED_TRIANGLE:
-        start = _from_chord(points[:1], points[corners[-1]], points[corners[1]])
-        if start[0] <= tolerance:
-            corners = corners[1:]
-    return ring[corners]
-
-
-def _from_chord(points: NDArray[Any], a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
-    along, offset = b - a, points - a
-    length = float(along @ along)
-    part = np.clip(offset @ along / length, 0.0, 1.0) if length else np.zeros(len(points))
-    rest = offset - part[:, None] * along
-    return np.sqrt((rest * rest).sum(axis=1))
+    try:
+        from shapely.geometry import Polygon
+    except ImportError as error:
+        raise InputError(
+            "Outlines are simplified by shapely, which is not there; run pip install 'labelnoise[segmentation]'."
+        ) from error
+    made = Polygon(ring).simplify(tolerance, preserve_topology=True)
+    return np.asarray(np.asarray(made.exterior.coords)[:-1].astype(ring.dtype))
 
 
 def fill_outlines(rings: Sequence[NDArray[Any]], shape: tuple[int, int]) -> Mask:
     """The union of filled outlines, boundary included, even-odd where one crosses itself; cut to ``shape``.
+
+    A pixel is filled if its centre lies within or a straight line from point to point passes it, as OpenCV fills
+    polygons; points are rounded to whole pixels before.
 
     Examples
     --------
     >>> fill_outlines([np.array([[0, 0], [0, 2], [1, 2], [1, 0]])], (2, 4)).astype(int).tolist()
     [[1, 1, 1, 0], [1, 1, 1, 0]]
     """
-    from PIL import Image, ImageDraw
-
-    out = Image.new("L", (shape[1], shape[0]))
-    pen = ImageDraw.Draw(out)
+    out = np.zeros(shape, dtype=bool)
     for ring in rings:
-        corners = [(x, y) for y, x in np.rint(ring).astype(int).tolist()]
-        if len(corners) < 3:
-            pen.line(corners * (3 - len(corners)), fill=1)
-        else:
-            pen.polygon(corners, fill=1, outline=1)
-    return np.asarray(out).astype(bool)
+        points = np.rint(ring).astype(np.int64)
+        following = np.roll(points, -1, axis=0)
+        _draw_lines(out, points, following)
+        _fill_rows(out, points, following)
+    return out
+
+
+def _draw_lines(out: Mask, a: NDArray[np.int64], b: NDArray[np.int64]) -> None:
+    """Lines one pixel wide, from the left to the right; halves go to where the line comes from."""
+    swapped = (b[:, 1] < a[:, 1])[:, None]
+    a, b = np.where(swapped, b, a), np.where(swapped, a, b)
+    length = np.abs(b - a)
+    longest = length.max(axis=1)
+    line, step = _counted(longest + 1)
+    # Along its longer axis a line moves by one, along the other by the nearest whole number of pixels.
+    moved = -((longest[line, None] - 2 * step[:, None] * length[line]) // np.maximum(2 * longest[line, None], 1))
+    points = a[line] + np.sign(b - a)[line] * moved
+    inside = ((points >= 0) & (points < out.shape)).all(axis=1)
+    out[tuple(points[inside].T)] = True
+
+
+def _fill_rows(out: Mask, a: NDArray[np.int64], b: NDArray[np.int64]) -> None:
+    """Pixels of each row between its first and second crossing, its third and fourth, and so on."""
+    sloped = a[:, 0] != b[:, 0]
+    swapped = (a[:, 0] > b[:, 0])[sloped, None]
+    a, b = a[sloped], b[sloped]
+    a, b = np.where(swapped, b, a), np.where(swapped, a, b)
+    height = b[:, 0] - a[:, 0]
+    # The lower end belongs to the next line, so that a corner is crossed once or twice but not thrice.
+    line, step = _counted(height)
+    y, x = a[line, 0] + step, a[line, 1] + step * ((b - a)[:, 1] / height)[line]
+    order = np.lexsort((x, y))
+    y, first, last = y[order][::2], np.ceil(x[order][::2]), np.floor(x[order][1::2]) + 1
+    seen = (y >= 0) & (y < len(out))
+    y, first, last = y[seen], *(v[seen].clip(0, out.shape[1]).astype(np.int64) for v in (first, last))
+    change = np.zeros((out.shape[0], out.shape[1] + 1), dtype=np.int32)
+    np.add.at(change, (y, first), 1)
+    np.add.at(change, (y, np.maximum(first, last)), -1)
+    out |= change.cumsum(axis=1)[:, :-1] > 0
+
+
+def _counted(lengths: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The number of its run, and its place within, of every item of runs of these lengths."""
+    run = np.repeat(np.arange(len(lengths)), lengths)
+    return run, np.arange(len(run)) - (np.cumsum(lengths) - lengths)[run]
 
 
 def intersection_over_union(a: MaskObject, b: MaskObject) -> float:

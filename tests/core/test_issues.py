@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from labelnoise.core import issues
-from labelnoise.core._issues_files import guard, sidecar, unguard
+from labelnoise.core._issues_files import guard, is_table, sidecar, unguard
 from labelnoise.core._issues_view import html_table
 from labelnoise.core.dataset import Dataset
 from labelnoise.core.detection import CountEstimate, Detection
@@ -217,6 +217,28 @@ def test_no_csv_cell_can_be_run_by_a_spreadsheet(tmp_path):
     dangerous = [cell for cell in cells if cell.lstrip(" ")[:1] in set("=+@\t\r\n＝＋－＠-") and cell.strip()]
     numbers = [cell for cell in dangerous if re.fullmatch(r"-?[\d.e-]+", cell)]
     assert dangerous == numbers
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_a_text_may_be_longer_than_a_csv_cell_of_python(tmp_path, ending):
+    _, _, table = make(40, all_units=True, context={"text": ["x" * 200_000] * 40})
+    table.save(tmp_path / f"a{ending}")
+    assert IssueTable.load(tmp_path / f"a{ending}") == table
+    assert csv.field_size_limit() == 131_072
+
+
+def test_a_parquet_file_of_unknown_numbers_is_no_table_of_issues(tmp_path, monkeypatch):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    def refuse(*given):
+        raise pa.lib.ArrowNotImplementedError("Integers with more than 64 bits not implemented")
+
+    _, _, table = make()
+    table.save(tmp_path / "a.parquet")
+    assert is_table(tmp_path / "a.parquet")
+    monkeypatch.setattr(pq, "read_schema", refuse)
+    assert not is_table(tmp_path / "a.parquet")
 
 
 def test_csv_opens_in_pandas_and_survives_a_person_who_sorts_and_remarks(tmp_path):
