@@ -157,7 +157,9 @@ def _draw_lines(out: Mask, a: NDArray[np.int64], b: NDArray[np.int64]) -> None:
     longest = length.max(axis=1)
     line, step = _counted(longest + 1)
     # Along its longer axis a line moves by one, along the other by the nearest whole number of pixels.
-    moved = -((longest[line, None] - 2 * step[:, None] * length[line]) // np.maximum(2 * longest[line, None], 1))
+    moved = -(
+        (longest[line, None] - 2 * step[:, None] * length[line]) // np.maximum(2 * longest[line, None], 1)
+    )
     points = a[line] + np.sign(b - a)[line] * moved
     inside = ((points >= 0) & (points < out.shape)).all(axis=1)
     out[tuple(points[inside].T)] = True
