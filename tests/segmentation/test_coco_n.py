@@ -34,13 +34,16 @@ def test_classes_are_wrong_as_often_as_published() -> None:
     assert abs(wrong - 0.4 * 3 / 4) < 0.02
 
 
-def test_empty_masks_and_crowds_stay() -> None:
+def test_empty_masks_stay_and_crowds_are_altered_as_published() -> None:
     empty = MaskObject.from_mask(np.zeros((3, 3)), label=1, object_id=1)
     crowd = MaskObject.from_mask(np.ones((9, 9)), label=1, object_id=2, crowd=True)
+    areas = set()
     for seed in range(8):
         made = coco_n([empty, crowd], (20, 20), "hard", seed=seed, image_id="a", n_classes=3)
         assert made[0].area == 0
-        assert made[1] is crowd
+        assert made[1].crowd
+        areas.add(made[1].area)
+    assert len(areas) > 2
 
 
 def test_edge_of_the_image_does_not_tighten() -> None:
