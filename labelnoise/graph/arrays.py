@@ -280,10 +280,28 @@ def sparse_from_parts(arrays: Mapping[str, Any], prefix: str) -> sp.csr_array:
     return _checked(matrix)
 
 
+def check_sparse(matrix: sp.csr_array) -> None:
+    """Raise ValueError if indices are out of range: compiled code would read or write what is not its own.
+
+    Examples
+    --------
+    >>> matrix = sp.csr_array((2, 3))
+    >>> check_sparse(matrix)
+    >>> matrix.indptr[1] = 7
+    >>> check_sparse(matrix)
+    Traceback (most recent call last):
+        ...
+    ValueError: index pointer values must form a non-decreasing sequence
+    """
+    matrix.check_format(full_check=True)
+    # Of a matrix without entries SciPy does not look at the pointers between the first and the last.
+    if (np.diff(matrix.indptr) < 0).any():
+        raise ValueError("index pointer values must form a non-decreasing sequence")
+
+
 def _checked(matrix: sp.csr_array) -> sp.csr_array:
-    """Indices out of range would be read out of bounds by compiled code."""
     try:
-        matrix.check_format(full_check=True)
+        check_sparse(matrix)
     except ValueError as error:
         raise InputError(f"The sparse features are damaged: {error}.") from error
     if matrix.dtype not in (np.float32, np.float64):

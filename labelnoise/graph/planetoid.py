@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from labelnoise.core.validation import InputError
+from labelnoise.graph.arrays import check_sparse
 from labelnoise.graph.dataset import GraphDataset, distinct_pairs
 
 __all__ = ["PLANETOID_PARTS", "read_planetoid"]
@@ -272,7 +273,7 @@ def _stand_ins(size: int) -> dict[tuple[str, str], Callable[..., Any]]:
             rows, columns = self.state["_shape"] if "_shape" in self.state else self.state["shape"]
             shape = (int(rows), int(columns))
             matrix = sp.csr_array((part["data"], part["indices"], part["indptr"]), shape=shape)
-            matrix.check_format(full_check=True)
+            check_sparse(matrix)
             return matrix
 
     class NdArray:

@@ -110,6 +110,15 @@ SPARSE = {
         ({**SPARSE, "x_indices": np.array([0, 9])}, "sparse"),
         ({**SPARSE, "x_indptr": np.array([0, 5, 2, 2, 2])}, "sparse"),
         ({**SPARSE, "x_indptr": np.array([0, 2])}, "sparse"),
+        (
+            {
+                **SPARSE,
+                "x_data": np.array([]),
+                "x_indices": np.array([], int),
+                "x_indptr": np.array([0, 9, 2, 7, 0]),
+            },
+            "non-decreasing",
+        ),
         ({**SPARSE, "x_shape": np.array([4])}, "sparse"),
         ({**SPARSE, "x_data": np.array(["a", "b"])}, "numbers are needed"),
         ({**SPARSE, "x_data": np.array([np.nan, 1.0])}, "node 0"),

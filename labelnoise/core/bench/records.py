@@ -30,7 +30,9 @@ def broken_part(record: Mapping[str, Any]) -> str | None:
     cell = record["determined_by"]["cell"]
     if (cell["rate"] is None) != (cell["noise"] in (OWN_NOISE, MATCHED_NOISE)):
         return "determined_by.cell.rate"
-    return "result" if (record["result"] is None) == (record["status"] == "ok") else None
+    if (record["result"] is None) == (record["status"] == "ok"):
+        return "result"
+    return "cost.cpu_seconds" if record["status"] == "ok" and record["cost"]["cpu_seconds"] is None else None
 
 
 def _first_wrong(value: Any, shape: Any, where: str) -> str | None:
@@ -99,6 +101,11 @@ def _bin(value: Any) -> bool:
     return 0 <= value["claimed"] <= 1 and 0 <= value["wrong"] <= value["count"] and value["count"] >= 1
 
 
+def _transition(value: Any) -> bool:
+    wanted = dict.fromkeys(("realised", "estimated", "drawn?"), _or_none(_matrix))
+    return _first_wrong(value, wanted, "transition") is None
+
+
 def _result(value: Any) -> bool:
     if value is None:
         return True
@@ -110,7 +117,7 @@ _RESULT = {
     "warnings": _list_of(_text),
     "measure?": _or_none(_text),
     "reliability?": _or_none(_list_of(_bin)),
-    "transition?": _or_none(_map_of(_or_none(_matrix))),
+    "transition?": _or_none(_transition),
     "data": {
         "n_units": _count,
         "n_labelled": _count,

@@ -72,9 +72,8 @@ def transition_figures(domain: Mapping[str, Any]) -> list[Figure]:
             realised = row["transition"]["realised"]
             if row["transition"]["estimated"]:
                 error = row["metrics"]["transition_error"]["values"][0]
-                estimates.append(
-                    _heat_map(row["transition"]["estimated"], names, method, f"error {error:.3f}")
-                )
+                under = "" if error is None else f"error {error:.3f}"
+                estimates.append(_heat_map(row["transition"]["estimated"], names, method, under))
         if realised and estimates:
             figures.append(
                 Figure(

@@ -33,7 +33,7 @@ RECORD: dict[str, Any] = {
         "metrics": {"f1": 0.5, "auroc": None},
         "warnings": [],
         "reliability": [{"claimed": 0.5, "wrong": 1, "count": 2}],
-        "transition": {"realised": [[1.0]], "drawn": None},
+        "transition": {"realised": [[1.0]], "drawn": None, "estimated": None},
         "data": {
             "n_units": 3,
             "n_labelled": 3,
@@ -63,7 +63,9 @@ def test_a_whole_record() -> None:
         ("result.metrics.f1", float("nan")),
         ("result.reliability", [{"claimed": 0.5, "wrong": 1, "count": 0}]),
         ("result.transition", {"realised": [[1.0], [2.0]]}),
+        ("result.transition", {"drawn": None, "estimated": None}),
         ("result.data.realised_rate", None),
+        ("cost.cpu_seconds", None),
         ("determined_by.cell.rate", None),
         ("determined_by.cell.seed", -1),
         ("determined_by.cell.task", ["detect"]),
