@@ -83,6 +83,8 @@ def _read_shchur(folder: Path, graph: PublicGraph) -> GraphDataset:
     class_names, stated = graph.class_names, arrays.get("class_names")
     if stated is not None and stated.dtype.kind == "U" and len(stated) > int(labels.max()):
         class_names = tuple(str(item) for item in stated)
+        if len(set(class_names)) < len(class_names):
+            raise InputError("The raw file gives two classes the same name; download it again.")
     return GraphDataset(
         name=graph.info.name,
         given=labels,

@@ -310,7 +310,14 @@ def _texts(table: pyarrow.Table, column: str, path: Path) -> pyarrow.Array:
         raise InputError(
             f"Column {column} of {path} holds {values.type}; text or whole numbers are needed."
         ) from error
-    return compute.fill_null(text, "").combine_chunks()
+    text = compute.fill_null(text, "").combine_chunks()
+    try:
+        text.validate(full=True)
+    except pyarrow.ArrowException as error:
+        raise InputError(
+            f"Column {column} of {path} holds bytes that are not UTF-8; write it anew."
+        ) from error
+    return text
 
 
 def _label_texts(table: pyarrow.Table, column: str, path: Path) -> NDArray[Any]:

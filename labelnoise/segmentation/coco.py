@@ -207,7 +207,7 @@ def read_coco(
                 )
             )
         objects.append(tuple(row))
-    unique = len(set(stems)) == len(stems)
+    unique = len(set(stems)) == len(stems) and all(stems)
     return MaskDataset.from_masks(
         (paint_classes(row, size) for row, size in zip(objects, sizes)),
         (BACKGROUND, *(str(item["name"]) for item in categories)),

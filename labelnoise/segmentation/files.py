@@ -307,7 +307,7 @@ def _read_objects(path: Path, m: int) -> list[tuple[MaskObject, ...]]:
 
 def _check_target(dataset: MaskDataset, folder: Path) -> None:
     for stem in dataset.image_ids:
-        if Path(stem).name != stem or stem.startswith(".") or "\x00" in stem:
+        if not stem or Path(stem).name != stem or stem.startswith(".") or "\x00" in stem:
             raise InputError(f"The image {stem!r} cannot be a file's name; rename it before writing.")
     for name in dataset.annotators if dataset.votes is not None else ():
         if "/" in name or "\\" in name or "\x00" in name or not name:

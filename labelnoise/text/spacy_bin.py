@@ -71,6 +71,8 @@ def read_spacy(path: str | Path) -> TextDataset:
         begins[:-1] |= table[:, columns.index(_SENTENCE)] == 1
     starts = np.flatnonzero(begins)
     given, types = decode(tags, starts=starts)
+    # An entity without its beginning is what spaCy itself refuses; it is written with one.
+    given = repair(given, starts=np.unique(np.concatenate([[0], ends])))
     return TextDataset(
         name=Path(path).stem,
         given=given,

@@ -146,6 +146,12 @@ def test_benchmark_layout_is_made_binary_and_undirected(tmp_path: Path, shchur_a
     assert graph.class_names == ("red", "green")
 
 
+def test_two_classes_of_one_name(tmp_path: Path, shchur_arrays: Arrays) -> None:
+    names = np.array(["red", "red"])
+    with pytest.raises(InputError, match="same name"):
+        load_graph("computers", root=put(tmp_path, "Computers", **shchur_arrays, class_names=names))
+
+
 def test_class_names_stored_as_objects_are_left_alone(tmp_path: Path, shchur_arrays: Arrays) -> None:
     """The published files keep some names as pickled objects; the numbers beside them are read."""
     names = np.array(["red", "green"], dtype=object)

@@ -124,6 +124,21 @@ def test_a_column_whose_name_is_no_text(tmp_path: Path) -> None:
         read_graph(tmp_path)
 
 
+@pytest.mark.parametrize("column", ["id", "label"])
+def test_parquet_text_that_is_not_utf8(tmp_path: Path, column: str) -> None:
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    put(tmp_path)
+    (tmp_path / "nodes.csv").unlink()
+    columns = {"id": ["a", "b", "c"], "label": ["x", "y", "x"], column: ["wxyz", "b", "c"]}
+    pq.write_table(pa.table(columns), tmp_path / "nodes.parquet", compression="none", write_statistics=False)
+    content = (tmp_path / "nodes.parquet").read_bytes()
+    (tmp_path / "nodes.parquet").write_bytes(content.replace(b"wxyz", b"wx\xfez"))
+    with pytest.raises(InputError, match="UTF-8"):
+        read_graph(tmp_path)
+
+
 def test_groups_that_are_no_list_of_numbers(tmp_path: Path) -> None:
     put(tmp_path)
     (tmp_path / "graph.json").write_text('{"groups": [[1, 2], 3, "x"]}')

@@ -44,6 +44,11 @@ def test_polygons_crowds_and_classes_by_id(tmp_path: Path) -> None:
     assert (data.given == -1).sum() == 8
 
 
+def test_a_picture_whose_name_is_a_folder_goes_by_its_number(tmp_path: Path) -> None:
+    pictures = [{"id": 9, "file_name": ".", "height": 6, "width": 8}]
+    assert read_coco(written(tmp_path, images=pictures)).image_ids == ("9",)
+
+
 def test_lists_of_runs_go_down_the_columns() -> None:
     mask = decode_segmentation({"size": [6, 8], "counts": [40, 8]}, (6, 8))
     expected = np.zeros(48, bool)

@@ -56,6 +56,19 @@ def test_what_spacy_wrote_is_read(path: Path) -> None:
     assert path.read_bytes() == WRITTEN
 
 
+def test_an_entity_without_its_beginning_gets_one(path: Path) -> None:
+    told = message(path.read_bytes())
+    table = np.frombuffer(told["tokens"], "<u8").reshape(-1, len(told["attrs"])).copy()
+    place = told["attrs"].index(77)
+    assert table[4, place] == 3
+    table[4, place] = 1  # "met" lies outside, so that nothing goes on here
+    path.write_bytes(zlib.compress(msgpack.packb({**told, "tokens": table.tobytes()}, use_bin_type=True)))
+    data = read_spacy(path)
+    assert data.given[4] == 1
+    write_spacy(data, path)
+    assert read_spacy(path).given.tolist() == data.given.tolist()
+
+
 def test_only_changed_entities_change(path: Path) -> None:
     data = read_spacy(path)
     labels = data.given.copy()
