@@ -11,6 +11,7 @@ import numpy as np
 from labelnoise.audio.dataset import AudioDataset
 from labelnoise.audio.tables import find_audio, read_table
 from labelnoise.core.crowd.votes import Votes
+from labelnoise.core.reading import is_index
 from labelnoise.core.validation import InputError
 
 __all__ = ["class_key", "read_esc50", "read_esc50_heard", "read_esc50_votes"]
@@ -33,7 +34,7 @@ def read_esc50(folder: Path) -> AudioDataset:
     table = read_table(path)
     cells = table["target"]
     # No class without a clip: numbers end below that of the rows.
-    wrong = [cell for cell in cells if not (cell.isascii() and cell.isdigit() and int(cell[:9]) < len(cells))]
+    wrong = [cell for cell in cells if not is_index(cell, len(cells))]
     if wrong:
         raise InputError(
             f"{path} has the target {wrong[0][:40]!r}; whole numbers from 0 are needed, with a clip of every class."

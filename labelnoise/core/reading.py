@@ -14,6 +14,7 @@ from labelnoise.core.validation import InputError
 __all__ = [
     "check_inside",
     "file_is_there",
+    "is_index",
     "leads_outside",
     "parse_json",
     "read_bytes",
@@ -73,6 +74,17 @@ def read_text(path: str | Path, *, fix: str = "check the path") -> str:
         raise InputError(
             f"Line {line} of {str(path)!r} is not UTF-8; convert the file first (iconv -f latin1 -t utf-8)."
         ) from error
+
+
+def is_index(text: str, n: int) -> bool:
+    """Whether a text is a whole number from 0 and below ``n``, in at most 18 plain digits.
+
+    Examples
+    --------
+    >>> is_index("2", 3), is_index("3", 3), is_index("-1", 3), is_index("\u00b2", 3), is_index("9" * 5000, 3)
+    (True, False, False, False, False)
+    """
+    return text.isascii() and text.isdigit() and len(text) <= 18 and int(text) < n
 
 
 def read_json(path: str | Path, *, fix: str = "check the path") -> Any:

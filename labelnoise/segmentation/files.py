@@ -386,12 +386,21 @@ def _check_drawn(drawn: Mapping[str, Mapping[str, Path]], order: Sequence[str], 
         )
 
 
+#: Classes that are named by their numbers; ids of objects, or damage, would make billions.
+MOST_NUMBERED = 1 << 16
+
+
 def _numbered(masks: Sequence[Path], ignore: int) -> tuple[str, ...]:
     highest = 0
     for path in masks:
         values = np.unique(read_index_png(path))
         values = values[values != ignore]
         highest = max(highest, int(values.max(initial=0)))
+        if highest >= MOST_NUMBERED:
+            raise InputError(
+                f"{path} holds the class {highest} and nothing names the classes; list their names in classes.txt, "
+                f"or number them below {MOST_NUMBERED:,}."
+            )
     return tuple(str(index) for index in range(highest + 1))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from labelnoise.core.reading import is_index
 from labelnoise.core.validation import InputError, choose
 from labelnoise.text.conll import DOCSTART, read_text_file
 from labelnoise.text.dataset import TextDataset
@@ -124,9 +125,9 @@ def _words(index: list[str], given: list[list[str]], path: Path) -> list[list[st
         if entry == "docstart":
             words.append([DOCSTART])
             continue
-        if not entry.isdigit() or int(entry) >= len(source):
+        if not is_index(entry, len(source)):
             raise InputError(
-                f"Line {line} of index.txt names sentence {entry}; {path} has {len(source)}, document starts counted."
+                f"Line {line} of index.txt names sentence {entry[:40]}; {path} has {len(source)}, document starts counted."
             )
         found = source[int(entry)]
         if len(found) != len(labels):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from labelnoise.core.reading import read_bytes
+from labelnoise.core.reading import is_index, read_bytes
 from labelnoise.core.validation import InputError, choose
 from labelnoise.text.conll import DOCSTART
 from labelnoise.text.dataset import TextDataset
@@ -201,9 +201,9 @@ def _joined(given: list[list[str]], source: list[list[str]], path: Path, folder:
             )
         words = []
         for line, entry in enumerate(entries, 1):
-            if entry != "docstart" and (not entry.isdigit() or int(entry) >= len(source)):
+            if entry != "docstart" and not is_index(entry, len(source)):
                 raise InputError(
-                    f"Line {line} of {index} names sentence {entry}; {path} has {len(source)}, document starts counted."
+                    f"Line {line} of {index} names sentence {entry[:40]}; {path} has {len(source)}, document starts counted."
                 )
             words.append([DOCSTART] if entry == "docstart" else source[int(entry)])
     for number, (found, labels) in enumerate(zip(words, given), 1):

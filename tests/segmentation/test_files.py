@@ -108,6 +108,13 @@ def test_refusals(tmp_path: Path, texts: dict[str, str], said: str) -> None:
         read_masks(folder_of(tmp_path, np.array([[0, 2]]), **texts))
 
 
+def test_ids_of_objects_are_no_classes_without_names(tmp_path: Path) -> None:
+    (tmp_path / "masks").mkdir()
+    np.save(tmp_path / "masks" / "a.npy", np.array([[0, 1 << 40]]))
+    with pytest.raises(InputError, match=r"holds the class 1099511627776 .*classes\.txt"):
+        read_masks(tmp_path)
+
+
 def test_images_must_pair_with_masks(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, np.array([[0, 1]]))
     (folder / "images").mkdir()

@@ -41,6 +41,12 @@ def test_words_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     text.write_text("-DOCSTART- O\n\nRome O\n")
     with pytest.raises(InputError, match="names sentence 4"):
         read_noisebench(tmp_path, "llm", text=text)
+    index = (tmp_path / "index.txt").read_text()
+    for entry in ("9" * 5000, "\u00b2", "-1"):
+        (tmp_path / "index.txt").write_text(index.replace("4", entry, 1), encoding="utf-8")
+        with pytest.raises(InputError, match="names sentence") as caught:
+            read_noisebench(tmp_path, "llm", text=text)
+        assert len(str(caught.value)) < 500
     (tmp_path / "index.txt").write_text("docstart\n")
     with pytest.raises(InputError, match="1 lines for 6 sentences"):
         read_noisebench(tmp_path, "llm")
