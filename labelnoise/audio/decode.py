@@ -151,7 +151,7 @@ def resample(wave: Wave, source_rate: int, target_rate: int) -> Wave:
     from torchaudio.functional import resample as interpolate
 
     # The filters take (source * target) numbers in lowest terms, gigabytes for 44,101 to 16,000: the nearest ratio of
-    # smaller numbers is off by less than a millionth.
+    # smaller numbers is off by less than a millionth there, by .00013 for neighbours like 8,001 and 8,000.
     ratio = Fraction(int(target_rate), int(source_rate)).limit_denominator(_LARGEST_TERM)
     length = -(-len(wave) * int(target_rate) // int(source_rate))
     with torch.inference_mode():
