@@ -21,6 +21,8 @@ __all__ = ["agreement_by_image", "compared", "train_auto", "try_candidates"]
 #: Fewer labelled images than these are not divided further.
 _LEAST = 8
 _DRAWS = 400
+#: Standard errors by which a candidate must be better than the first.
+_SURE = 2.0
 
 
 def train_auto(
@@ -43,7 +45,7 @@ def train_auto(
     seed : int
     candidates : tuple of str
         Of `labelnoise.segmentation.trainers.TRAINERS`; the first one is kept unless another is better by more than
-        the standard error of the difference.
+        two standard errors of the difference.
     held_out : float
         Share of the images, between 0 and 1.
     background : int, optional
@@ -129,7 +131,7 @@ def try_candidates(
     Returns
     -------
     str
-        The first, unless another is better by more than a standard error.
+        The first, unless another is better by more than two standard errors.
     dict
         As `compared` returns it.
     """
@@ -142,7 +144,7 @@ def try_candidates(
         counts[name] = agreement_by_image(dataset, made.predicted, aside)
     info = compared(counts, seed)
     gains = info["gain"]
-    better = [name for name in candidates[1:] if gains[name] > info["standard_error"][name]]
+    better = [name for name in candidates[1:] if gains[name] > _SURE * info["standard_error"][name]]
     return max(better, key=lambda name: float(gains[name]), default=candidates[0]), info
 
 
