@@ -198,6 +198,9 @@ def shelves() -> Iterator[Shelf]:
             if entries:
                 about = f"`labelnoise {name} {flag} NAME`."
                 yield Shelf(name, title, about, MEASURED.get(name, ""), entries)
+        for verb, (title, registry) in domain.extra_methods().items():
+            about = f"`labelnoise {name} {verb} --method NAME`."
+            yield Shelf(name, title, about, MEASURED.get(name, ""), list(registry.values()))
     for target, title, about, measured in CORE:
         module = target.partition(":")[0]
         about = f"{escaped(about)} In Python: `{module}`."

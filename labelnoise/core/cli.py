@@ -53,7 +53,7 @@ def build_root() -> App:
         ("bench", "Compare methods over data sets, noise and seeds."),
         ("report", "Write a benchmark's results as a page."),
         ("datasets", "List the data sets that can be loaded by name."),
-        ("methods", "List the detectors and noise kinds, with their sources."),
+        ("methods", "List detectors, trainers and noise kinds, with their sources."),
     ):
         app.command(f"labelnoise.core.commands:{name}", name=name, help=summary)
     app.command(

@@ -196,7 +196,7 @@ def datasets(domain: str | None = None, /, *, as_json: AsJson = False) -> None:
 
 
 def methods(domain: str | None = None, /, *, as_json: AsJson = False) -> None:
-    """List the detectors and noise kinds, with their sources.
+    """List detectors, trainers, noise kinds and what else can be chosen by name, with their sources.
 
     Parameters
     ----------
@@ -209,13 +209,16 @@ def methods(domain: str | None = None, /, *, as_json: AsJson = False) -> None:
         if isinstance(found, InputError):
             notes.append(str(found))
             continue
-        for what, registry in (("detector", found.detectors), ("noise", found.noises)):
+        chosen = {"detector": found.detectors, "trainer": found.trainers, "noise": found.noises}
+        chosen |= {verb: registry for verb, (_, registry) in found.extra_methods().items()}
+        usual = {"detector": found.default_detector, "trainer": found.default_trainer}
+        for what, registry in chosen.items():
             rows += [
                 {
                     "domain": found.name,
                     "what": what,
                     "name": entry.name,
-                    "default": what == "detector" and entry.name == found.default_detector,
+                    "default": entry.name == usual.get(what),
                     "calibrated": entry.calibrated,
                     "summary": entry.summary,
                     "source": entry.source,

@@ -262,6 +262,10 @@ class Domain(ABC):
         """Commands that this modality has beside those of all, by name; a command's signature is its command line."""
         return {}
 
+    def extra_methods(self) -> Mapping[str, tuple[str, Registry]]:
+        """What those commands choose from by ``--method``: a heading and the registry, by the command's name."""
+        return {}
+
     def bench_score(self, dataset: Dataset) -> Any:
         """Mask of the units on which a benchmark scores detection; all labelled units by default."""
         return dataset.labelled

@@ -150,6 +150,12 @@ class TextDomain(Domain):
 
         return {"transfer": transfer_verb}
 
+    def extra_methods(self) -> Mapping[str, tuple[str, Registry]]:
+        """Ways to carry tags to another language."""
+        from labelnoise.text.transfer import TRANSFERS
+
+        return {"transfer": ("Ways of transfer", TRANSFERS)}
+
     def training_scores(self, dataset: Dataset, trained: Trained) -> list[dict[str, Any]]:
         """Accuracy of tags and F1 of entities in each split, the data set's own or the drawn one."""
         from labelnoise.text.splits import split_scores
