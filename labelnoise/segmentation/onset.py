@@ -7,15 +7,15 @@ they agree on with their own labels alone is memorised, or learnt from too few i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labelnoise.core.random import generator
 from labelnoise.core.training.task import Split
-from labelnoise.core.validation import InputError
+from labelnoise.core.validation import InputError, choose
 from labelnoise.segmentation.dataset import MaskDataset
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ def cross_fit_curves(
     epochs: int = 60,
     points: int = 16,
     longest: int | None = 256,
+    unseen_against: Literal["given", "true"] = "given",
     task_options: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Curves:
@@ -128,6 +129,8 @@ def cross_fit_curves(
     points : int
         Number of measurements, evenly spread.
     longest : int, optional
+    unseen_against : {"given", "true"}
+        What ``other`` counts agreement with. "true" is for judging what is told of the given labels, not for telling.
     task_options
         Of `labelnoise.segmentation.mask_task.MaskTask`.
     **options
@@ -136,6 +139,8 @@ def cross_fit_curves(
     from labelnoise.segmentation.mask_task import MaskTask, Pictures, image_splits
     from labelnoise.segmentation.train_methods import fit
 
+    if choose(unseen_against, ("given", "true"), "unseen_against") == "true" and dataset.true is None:
+        raise InputError("True labels are not known here; take unseen_against='given'.")
     used = image_splits(dataset)["train"] if rows is None else np.asarray(rows, dtype=np.int64)
     if len(used) < 4:
         raise InputError(f"{len(used)} images cannot be halved; 4 labelled ones or more are needed.")
@@ -152,7 +157,8 @@ def cross_fit_curves(
     for number, half in enumerate(halves):
         rest = halves[1 - number]
         task = MaskTask(
-            _without_truth(dataset),
+            # A test split is measured by true labels where they are known.
+            dataset if unseen_against == "true" else replace(dataset, true=None),
             train=used[half],
             test=used[rest],
             pictures=pictures,
@@ -258,10 +264,3 @@ def memorisation_onsets(
     """
     curves = cross_fit_curves(dataset, seed, **options)
     return onsets_of(curves, seed=seed, threshold=threshold, confidence=confidence), curves
-
-
-def _without_truth(dataset: MaskDataset) -> MaskDataset:
-    """A test split is measured by true labels where they are known, which must play no part here."""
-    from dataclasses import replace
-
-    return replace(dataset, true=None)

@@ -85,6 +85,14 @@ def test_curves_count_every_image_once_by_each_network() -> None:
     result, again = memorisation_onsets(data, 3, **TINY)
     assert len(result.epoch) == 5
     assert (again.own == found.own).all()
+    assert data.true is not None
+    told = cross_fit_curves(data, 3, unseen_against="true", **TINY)
+    truly = np.stack([np.bincount(data.true_mask(i).ravel(), minlength=5) for i in range(6)])
+    assert (told.own == found.own).all()
+    assert (told.other[..., 2] == truly).all()
+    assert (truly != labelled).any()
+    with pytest.raises(InputError, match="True labels"):
+        cross_fit_curves(replace(data, true=None), 3, unseen_against="true", **TINY)
     for wrong in ({"epochs": 3}, {"points": 2}, {"rows": np.arange(3)}):
         with pytest.raises(InputError):
             cross_fit_curves(data, 0, **{**TINY, **wrong})
