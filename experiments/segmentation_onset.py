@@ -6,8 +6,8 @@
 
 40 images at 128 x 128, two networks on 20 each ("unet-half", width 8, bfloat16), 42 epochs, measured every 6 (--every).
 "none" are published masks, on which nothing should fire; "organ-scale" the noise of the SegTHOR experiments, drawn by
-the seed. A peak is the measurement at which agreement with unseen labels, as given and as they truly are (a mean of three), was
-highest.
+the seed. A peak is the measurement at which agreement with unseen labels, as given and as they truly are (a mean of
+three), was highest.
 """
 
 from __future__ import annotations
