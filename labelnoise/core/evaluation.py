@@ -183,7 +183,7 @@ def _bin_of(p_wrong: NDArray[np.float64], n_bins: int) -> NDArray[np.int64]:
 
 def detection_metrics(
     is_wrong: ArrayLike,
-    suspicion: ArrayLike,
+    suspicion: ArrayLike | None,
     *,
     flagged: ArrayLike | None = None,
     p_wrong: ArrayLike | None = None,
@@ -196,8 +196,8 @@ def detection_metrics(
     is_wrong : array_like of shape (n,)
         1 (or True) where the given label is wrong, 0 where it is right, -1 where that is unknown; unknown
         units are left out of every measure.
-    suspicion : array_like of shape (n,)
-        High = probably wrong, on any scale; for a label quality pass ``1 - quality``.
+    suspicion : array_like of shape (n,), optional
+        High = probably wrong, on any scale; for a label quality pass ``1 - quality``. None: there is no ranking to judge.
     flagged : array_like of bool, shape (n,), optional
         The method's own decision.
     p_wrong : array_like of shape (n,), optional
@@ -237,7 +237,7 @@ def detection_metrics(
     (0.5, 0.0, None)
     """
     truth = _as_truth(is_wrong)
-    scores = _as_numbers(suspicion, "suspicion")
+    scores = None if suspicion is None else _as_numbers(suspicion, "suspicion")
     chosen = None if flagged is None else np.asarray(flagged)
     if chosen is not None and (chosen.ndim != 1 or (chosen.size and not np.isin(chosen, (0, 1)).all())):
         raise InputError("flagged must be a vector of True and False, one per unit.")
@@ -248,7 +248,9 @@ def detection_metrics(
     wrong = truth[known] == 1
     positives = int(wrong.sum())
     result: dict[str, float | None] = dict.fromkeys(METRICS)
-    result.update(n=float(len(wrong)), n_wrong=float(positives), **_ranking(wrong, scores[known]))
+    result.update(n=float(len(wrong)), n_wrong=float(positives))
+    if scores is not None:
+        result.update(_ranking(wrong, scores[known]))
     if chosen is not None:
         result.update(_decision(wrong, chosen[known].astype(bool)))
     if chances is not None and len(wrong):

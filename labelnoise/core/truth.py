@@ -55,8 +55,8 @@ def judge_truth(
     wrong = known & (dataset.given != dataset.true)
     covered = bool(known.sum() == dataset.labelled.sum())
     found = detection_metrics(
-        np.where(known, wrong, -1),
-        flagged if quality is None else 1 - quality,
+        np.where(known, wrong, np.int8(-1)),
+        None if quality is None else 1 - quality,
         flagged=flagged,
         p_wrong=p_wrong,
         count=count if covered else None,
@@ -83,7 +83,8 @@ def judge_table(table: IssueTable, dataset: Dataset) -> tuple[dict[str, float | 
     """
     columns, n = table.columns, dataset.n_units
     index = columns["index"]
-    whole = sorted(index.tolist()) == np.flatnonzero(dataset.labelled).tolist()
+    labelled = dataset.labelled
+    whole = len(index) == int(labelled.sum()) and np.array_equal(np.sort(index), np.flatnonzero(labelled))
     if len(np.unique(index)) != len(index) or (len(index) and not 0 <= index.min() <= index.max() < n):
         raise InputError("The table's rows do not fit the data set; write it anew with detect.")
 

@@ -241,3 +241,11 @@ def test_bootstrap_is_seeded_and_near_the_normal_interval():
     half = 1.96 * values.std(ddof=1) / np.sqrt(200)
     assert first.low == pytest.approx(values.mean() - half, abs=0.02)
     assert first.high == pytest.approx(values.mean() + half, abs=0.02)
+
+
+def test_without_suspicion_the_decision_alone_is_judged():
+    truth, flagged = [1, 0, 0, 1, -1], [1, 1, 0, 0, 1]
+    alone, ranked = (detection_metrics(truth, score, flagged=flagged) for score in (None, flagged))
+    ranking = {name for name in alone if alone[name] is None and ranked[name] is not None}
+    assert ranking == {"auroc", "average_precision", "precision_at_true_count"}
+    assert all(alone[name] == ranked[name] for name in alone if name not in ranking)
