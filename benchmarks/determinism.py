@@ -13,8 +13,10 @@ but for the exceptions that docs/determinism.md lists with the size of the diffe
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -106,6 +108,7 @@ def tiny_model(data: Any) -> str:
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
     folder = tempfile.mkdtemp(prefix="labelnoise-tiny-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *sorted(set(data.tokens))]
     tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(vocabulary)}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()

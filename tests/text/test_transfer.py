@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from labelnoise.core.commands import methods
 from labelnoise.core.validation import InputError
 from labelnoise.text import transfer as module
 from labelnoise.text.cli import main
@@ -205,10 +206,6 @@ def test_what_is_shared_alone_counts() -> None:
 
 
 def test_ways_of_transfer_are_listed_with_all_other_methods(capsys: pytest.CaptureFixture[str]) -> None:
-    import json
-
-    from labelnoise.core.commands import methods
-
     methods("text", as_json=True)
     rows = {(row["what"], row["name"]): row for row in json.loads(capsys.readouterr().out)["methods"]}
     assert {("transfer", "two-views"), ("trainer", "bond"), ("detector", "calibrated")} <= set(rows)
